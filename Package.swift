@@ -1,0 +1,61 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One array for every Swift target: Swift 6 language mode, strict memory safety, warnings as errors.
+/// `Lifetimes` lets the one packet reader borrow its bytes without an unsafe pointer.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableExperimentalFeature("Lifetimes"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+  name: "nfq-egressd",
+  products: [
+    .executable(name: "nfq-egressd", targets: ["nfq-egressd"]),
+    .library(name: "PacketInspect", targets: ["PacketInspect"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    .target(
+      name: "CNetfilterQueue",
+      cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+      linkerSettings: [.linkedLibrary("netfilter_queue"), .linkedLibrary("mnl")]
+    ),
+    // The daemon's door to two more system libraries: libpsl (registrable domains) and libcrypto (digests).
+    .target(
+      name: "CHostLibraries",
+      path: "Sources/nfq-egressd/CHostLibraries",
+      cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+      linkerSettings: [.linkedLibrary("psl"), .linkedLibrary("crypto")]
+    ),
+    .target(name: "PacketInspect", swiftSettings: settings),
+    .executableTarget(
+      name: "nfq-egressd",
+      dependencies: [
+        "CNetfilterQueue",
+        "CHostLibraries",
+        "PacketInspect",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Yams", package: "Yams"),
+      ],
+      exclude: ["CHostLibraries"],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "PacketInspectTests",
+      dependencies: ["PacketInspect", "nfq-egressd"],
+      exclude: ["Fixtures"],
+      swiftSettings: settings
+    ),
+  ]
+)

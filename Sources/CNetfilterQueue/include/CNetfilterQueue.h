@@ -1,0 +1,3 @@
+#ifndef CNETFILTERQUEUE_H
+#define CNETFILTERQUEUE_H
+#endif

@@ -1,0 +1,121 @@
+/// A host name as the inspector compares it: lower-case ASCII, labels joined by dots, no final dot, at most 253
+/// bytes (RFC 1035 section 2.3.4), stored inline so that no name on the packet path allocates.
+///
+/// Names on the wire may hold any byte. What is no letter, digit, hyphen, underscore or dot is kept as it came
+/// (`hasOddBytes`), because dropping or refusing it would blind the inspector to a name that still resolves.
+public struct HostName: Sendable {
+  /// RFC 1035 section 2.3.4: 255 bytes on the wire, 253 as text.
+  public static let maximumLength = 253
+
+  private var storage: InlineArray<253, UInt8>
+  /// Number of bytes. Zero is the DNS root.
+  public private(set) var count: Int
+  /// FNV-1a over the lower-case bytes. Not keyed: tables that an attacker can fill mix in a secret of their own.
+  public private(set) var hash: UInt64
+  /// True when some byte is outside `[a-z0-9_.-]`, or a label contains a dot (only DNS can carry that).
+  public private(set) var hasOddBytes: Bool
+
+  /// The root: an empty name.
+  public init() {
+    storage = .init(repeating: 0)
+    count = 0
+    hash = 0xcbf2_9ce4_8422_2325
+    hasOddBytes = false
+  }
+
+  /// A name from text bytes, as in SNI or Host: lower-cased, one final dot removed.
+  ///
+  /// Nil when empty or longer than 253 bytes. Ports, brackets and userinfo are the caller's business.
+  public init?(_ text: RawSpan) {
+    var length = text.byteCount
+    if length > 0, text.byte(at: length - 1) == UInt8(ascii: ".") { length -= 1 }
+    guard length > 0, length <= Self.maximumLength else { return nil }
+    self.init()
+    for index in 0..<length { appendLowercased(text.byte(at: index)) }
+  }
+
+  /// A name from a Swift string; nil when empty or too long. For configuration and tests.
+  public init?(_ text: String) {
+    let bytes = Array(text.utf8)
+    self.init(bytes.rawSpan)
+  }
+
+  /// Adds one byte, lower-cased. Returns false, changing nothing, when the name is full.
+  @inline(__always)
+  @discardableResult
+  public mutating func appendLowercased(_ byte: UInt8) -> Bool {
+    guard count < Self.maximumLength else { return false }
+    let lower = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte
+    storage[count] = lower
+    count += 1
+    hash = (hash ^ UInt64(lower)) &* 0x0000_0100_0000_01b3
+    if !Self.isOrdinary(lower) { hasOddBytes = true }
+    return true
+  }
+
+  /// Notes that a label carried a literal dot, which text cannot show.
+  public mutating func markOdd() { hasOddBytes = true }
+
+  @inline(__always)
+  private static func isOrdinary(_ byte: UInt8) -> Bool {
+    (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x30 && byte <= 0x39) || byte == 0x2d || byte == 0x2e || byte == 0x5f
+  }
+
+  /// The byte at `index`. Traps when out of range.
+  @inline(__always)
+  public subscript(index: Int) -> UInt8 {
+    precondition(index >= 0 && index < count)
+    return storage[index]
+  }
+
+  /// The last `length` bytes as a name of their own; all of it when `length` is larger.
+  public func suffix(_ length: Int) -> HostName {
+    var result = HostName()
+    for index in max(0, count - length)..<count { result.appendLowercased(storage[index]) }
+    return result
+  }
+
+  /// Offsets, from the left, at which a label starts: 0 first.
+  public var labelStarts: [Int] {
+    var starts = [0]
+    for index in 0..<count where storage[index] == 0x2e { starts.append(index + 1) }
+    return starts
+  }
+
+  /// The name as text; a byte outside printable ASCII, and a backslash, as `\DDD` (RFC 4343 section 2.1).
+  public var text: String {
+    var out: [UInt8] = []
+    out.reserveCapacity(count)
+    for index in 0..<count {
+      let byte = storage[index]
+      if byte < 0x21 || byte > 0x7e || byte == 0x5c {
+        out.append(0x5c)
+        out.append(0x30 + byte / 100)
+        out.append(0x30 + byte / 10 % 10)
+        out.append(0x30 + byte % 10)
+      } else {
+        out.append(byte)
+      }
+    }
+    return String(decoding: out, as: UTF8.self)
+  }
+}
+
+extension HostName: Hashable {
+  /// Equal bytes after lower-casing.
+  public static func == (left: HostName, right: HostName) -> Bool {
+    guard left.hash == right.hash, left.count == right.count else { return false }
+    for index in 0..<left.count where left.storage[index] != right.storage[index] { return false }
+    return true
+  }
+
+  /// Feeds the bytes, not the unkeyed hash, so that dictionaries keep Swift's per-process seed.
+  public func hash(into hasher: inout Hasher) {
+    for index in 0..<count { hasher.combine(storage[index]) }
+  }
+}
+
+extension HostName: CustomStringConvertible {
+  /// The name as `text` writes it; "." for the root.
+  public var description: String { count == 0 ? "." : text }
+}

@@ -1,0 +1,41 @@
+/// What a ClientHello says (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2), without its bytes.
+public struct ClientHello: Sendable {
+  /// The server_name's host name (RFC 6066 section 3). Nil when the extension is absent or names no host.
+  public var serverName: HostName?
+  /// True when encrypted_client_hello (RFC 9849, 0xfe0d) or its ancestor (0xffce) is present: `serverName` is then
+  /// a public name, never the real host.
+  public var hasEncryptedClientHello: Bool
+  /// The record or handshake version field.
+  public var legacyVersion: UInt16
+  /// Highest version offered, GREASE aside: from supported_versions, else `legacyVersion`.
+  public var highestVersion: UInt16
+  /// Offered application protocols, in order, cut at `maximumALPN` (RFC 7301).
+  public var alpn: [[UInt8]]
+  /// Cipher suites in order, GREASE (RFC 8701) included.
+  public var cipherSuites: [UInt16]
+  /// Extension types in order, GREASE included.
+  public var extensions: [UInt16]
+  /// Signature algorithms in order.
+  public var signatureAlgorithms: [UInt16]
+  /// True when a supported group is a post-quantum hybrid (0x11eb, 0x11ec, 0x11ed, 0x6399, 0xfe30...).
+  public var offersPostQuantum: Bool
+  /// What was odd.
+  public var oddities: Oddities
+
+  /// Application protocols kept; more are a list nobody sends.
+  public static let maximumALPN = 16
+
+  /// An empty hello.
+  public init() {
+    serverName = nil
+    hasEncryptedClientHello = false
+    legacyVersion = 0
+    highestVersion = 0
+    alpn = []
+    cipherSuites = []
+    extensions = []
+    signatureAlgorithms = []
+    offersPostQuantum = false
+    oddities = []
+  }
+}

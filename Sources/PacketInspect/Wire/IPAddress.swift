@@ -1,0 +1,145 @@
+/// An IPv4 or IPv6 address: 16 bytes, the IPv4 form kept apart from the v4-mapped one it resembles.
+public struct IPAddress: Hashable, Sendable {
+  /// The upper 64 bits; zero for IPv4.
+  public let high: UInt64
+  /// The lower 64 bits; for IPv4 the address in the lowest 32.
+  public let low: UInt64
+  /// True for IPv4.
+  public let isIPv4: Bool
+
+  /// An IPv4 address, host byte order.
+  public init(v4 value: UInt32) {
+    high = 0
+    low = UInt64(value)
+    isIPv4 = true
+  }
+
+  /// An IPv6 address from its two halves, host byte order.
+  public init(v6High: UInt64, low: UInt64) {
+    high = v6High
+    self.low = low
+    isIPv4 = false
+  }
+
+  /// The IPv4 value in host byte order; meaningful only when `isIPv4`.
+  public var v4: UInt32 { UInt32(truncatingIfNeeded: low) }
+
+  /// Number of bits of the family: 32 or 128.
+  public var bitWidth: Int { isIPv4 ? 32 : 128 }
+
+  /// The address that matters for identity: a v4-mapped (RFC 4291 section 2.5.5.2) or well-known NAT64
+  /// (RFC 6052 section 2.1, 64:ff9b::/96) address as the IPv4 address inside it, others unchanged.
+  public var canonical: IPAddress {
+    guard !isIPv4 else { return self }
+    if high == 0, low >> 32 == 0xffff { return IPAddress(v4: UInt32(truncatingIfNeeded: low)) }
+    if high == 0x0064_ff9b_0000_0000, low >> 32 == 0 { return IPAddress(v4: UInt32(truncatingIfNeeded: low)) }
+    return self
+  }
+
+  /// The address with all bits after the first `length` cleared.
+  public func masked(_ length: Int) -> IPAddress {
+    if isIPv4 {
+      let bits = max(0, min(32, length))
+      return IPAddress(v4: bits == 0 ? 0 : v4 & (UInt32.max << UInt32(32 - bits)))
+    }
+    let bits = max(0, min(128, length))
+    let highMask: UInt64 = bits == 0 ? 0 : bits >= 64 ? .max : .max << UInt64(64 - bits)
+    let lowMask: UInt64 = bits <= 64 ? 0 : .max << UInt64(128 - bits)
+    return IPAddress(v6High: high & highMask, low: low & lowMask)
+  }
+}
+
+extension IPAddress: CustomStringConvertible {
+  /// Dotted quad, or RFC 5952 text.
+  public var description: String {
+    if isIPv4 {
+      return "\(v4 >> 24).\(v4 >> 16 & 0xff).\(v4 >> 8 & 0xff).\(v4 & 0xff)"
+    }
+    if high == 0, low >> 32 == 0xffff { return "::ffff:\(IPAddress(v4: UInt32(truncatingIfNeeded: low)))" }
+    let groups = (0..<8).map { UInt16(truncatingIfNeeded: ($0 < 4 ? high : low) >> UInt64(48 - 16 * ($0 % 4))) }
+    // RFC 5952 section 4.2: the longest run of two or more zero groups, the first of equals, becomes "::".
+    var best = 0..<0
+    var start = 0
+    while start < 8 {
+      var end = start
+      while end < 8, groups[end] == 0 { end += 1 }
+      if end - start >= 2, end - start > best.count { best = start..<end }
+      start = max(end, start + 1)
+    }
+    func join(_ part: ArraySlice<UInt16>) -> String { part.map { String($0, radix: 16) }.joined(separator: ":") }
+    guard !best.isEmpty else { return join(groups[...]) }
+    return join(groups[..<best.lowerBound]) + "::" + join(groups[best.upperBound...])
+  }
+}
+
+extension IPAddress {
+  /// An address from text: dotted quad (four decimal parts, no leading zeros beyond "0") or RFC 4291 section 2.2.
+  public init?(_ text: String) {
+    if text.contains(":") {
+      guard let (high, low) = Self.parseIPv6(text) else { return nil }
+      self.init(v6High: high, low: low)
+    } else {
+      guard let value = Self.parseIPv4(text) else { return nil }
+      self.init(v4: value)
+    }
+  }
+
+  private static func parseIPv4(_ text: some StringProtocol) -> UInt32? {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 4 else { return nil }
+    var value: UInt32 = 0
+    for part in parts {
+      guard (1...3).contains(part.utf8.count), part.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
+        part.utf8.count == 1 || part.utf8.first != 0x30, let byte = UInt8(part)
+      else { return nil }
+      value = value << 8 | UInt32(byte)
+    }
+    return value
+  }
+
+  private static func parseIPv6(_ text: String) -> (UInt64, UInt64)? {
+    func groups(_ part: Substring) -> [UInt16]? {
+      if part.isEmpty { return [] }
+      var result: [UInt16] = []
+      let pieces = part.split(separator: ":", omittingEmptySubsequences: false)
+      for (index, piece) in pieces.enumerated() {
+        if index == pieces.count - 1, piece.contains(".") {
+          guard let value = parseIPv4(piece) else { return nil }
+          result.append(UInt16(truncatingIfNeeded: value >> 16))
+          result.append(UInt16(truncatingIfNeeded: value))
+          continue
+        }
+        guard (1...4).contains(piece.utf8.count), piece.utf8.first != 0x2b, let value = UInt16(piece, radix: 16)
+        else { return nil }
+        result.append(value)
+      }
+      return result
+    }
+    var all: [UInt16]
+    if let gap = text.firstRange(ofDoubleColon: ()) {
+      guard let left = groups(text[..<gap.lowerBound]), let right = groups(text[gap.upperBound...]),
+        left.count + right.count <= 7
+      else { return nil }
+      all = left + Array(repeating: 0, count: 8 - left.count - right.count) + right
+    } else {
+      guard let whole = groups(text[...]), whole.count == 8 else { return nil }
+      all = whole
+    }
+    let high = all[..<4].reduce(UInt64(0)) { $0 << 16 | UInt64($1) }
+    let low = all[4...].reduce(UInt64(0)) { $0 << 16 | UInt64($1) }
+    return (high, low)
+  }
+}
+
+extension String {
+  /// The first "::", for IPv6 text; the core has no Foundation to search with.
+  fileprivate func firstRange(ofDoubleColon _: Void) -> Range<Index>? {
+    var index = startIndex
+    while index < endIndex {
+      let next = self.index(after: index)
+      if self[index] == ":", next < endIndex, self[next] == ":" { return index..<self.index(after: next) }
+      index = next
+    }
+    return nil
+  }
+}

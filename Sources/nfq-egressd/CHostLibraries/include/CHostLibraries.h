@@ -1,0 +1,3 @@
+#ifndef CHOSTLIBRARIES_H
+#define CHOSTLIBRARIES_H
+#endif

@@ -1,0 +1,10 @@
+import ArgumentParser
+
+/// The command line's root.
+@main
+struct Egressd: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "nfq-egressd",
+    abstract: "Inspect and govern the network egress of AI agent sessions."
+  )
+}
