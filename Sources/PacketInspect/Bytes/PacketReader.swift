@@ -147,8 +147,7 @@ extension RawSpan {
   /// A copy of the bytes. Allocates: for events and tests, not for the packet path.
   public func array() -> [UInt8] {
     var copy: [UInt8] = []
-    copy.reserveCapacity(byteCount)
-    for index in 0..<byteCount { copy.append(byte(at: index)) }
+    copy.append(self)
     return copy
   }
 }
@@ -158,5 +157,10 @@ extension [UInt8] {
   public var rawSpan: RawSpan {
     @_lifetime(borrow self)
     get { unsafe span.bytes }
+  }
+
+  /// Appends all of `bytes` in one copy.
+  public mutating func append(_ bytes: RawSpan) {
+    unsafe bytes.withUnsafeBytes { unsafe append(contentsOf: $0) }
   }
 }

@@ -1,0 +1,165 @@
+/// What one segment did to the stream.
+public enum SegmentOutcome: Hashable, Sendable {
+  /// There are more bytes in order than before.
+  case advanced
+  /// Nothing new in order: out of order, already known, or of no interest.
+  case nothingNew
+  /// It disagrees with bytes already seen at the same place.
+  case conflict
+  /// It lies too far ahead, or too many wait: it was not kept. TCP sends it again once the gap is filled.
+  case notKept
+}
+
+/// The client's bytes in order, from the start of the message in hand, by TCP sequence number (RFC 9293).
+///
+/// Bytes stay until `discardParsed` even when they were parsed, so that a retransmission with other content is
+/// noticed: a server that never got the first copy would act on the second. Memory is bounded by `window`.
+public struct StreamAssembler: Sendable {
+  /// Bytes from the start of a hello or head within which it must end (design, section 2).
+  public static let messageLimit = 16_384
+  /// Bytes kept, in order or not: the largest packet that GSO makes, and a message before it.
+  public static let window = 65_536 + messageLimit
+  /// Segments that may wait for a gap to be filled.
+  public static let maximumPending = 64
+  /// A body longer than this is skipped in steps: sequence numbers are compared within half their space.
+  private static let skipStep: UInt64 = 1 << 30
+
+  private struct Segment: Sendable {
+    var start: Int
+    var bytes: [UInt8]
+    var end: Int { start + bytes.count }
+  }
+
+  /// Sequence number of the first byte of `buffer`.
+  private var base: UInt32
+  /// Bytes in order, from `base`.
+  public private(set) var buffer: [UInt8] = []
+  /// Bytes before this offset of `buffer` were parsed.
+  public private(set) var parsed = 0
+  private var pending: [Segment] = []
+  /// Bytes still to skip after `base`, beyond one step.
+  private var laterSkip: UInt64 = 0
+
+  /// A stream whose first byte has this sequence number.
+  public init(sequence: UInt32) { base = sequence }
+
+  /// Begins another stream, keeping a buffer of modest size so that a busy daemon does not allocate for each flow.
+  public mutating func reset(sequence: UInt32) {
+    base = sequence
+    if buffer.capacity > 8_192 { buffer = [] } else { buffer.removeAll(keepingCapacity: true) }
+    pending.removeAll()
+    parsed = 0
+    laterSkip = 0
+  }
+
+  /// True when segments wait for a gap to be filled.
+  public var hasGap: Bool { !pending.isEmpty }
+  /// Sequence number after the last byte in order.
+  public var nextSequence: UInt32 { base &+ UInt32(truncatingIfNeeded: buffer.count) }
+  /// Bytes in order that were not parsed.
+  public var unparsedCount: Int { buffer.count - parsed }
+
+  /// Takes one segment.
+  public mutating func add(_ payload: RawSpan, sequence: UInt32) -> SegmentOutcome {
+    let length = payload.byteCount
+    guard length > 0 else { return .nothingNew }
+    // Signed distance from `base`: the sequence space wraps.
+    var start = Int(Int32(bitPattern: sequence &- base))
+    if laterSkip > 0, start + length > 0 {
+      let step = min(laterSkip, Self.skipStep)
+      laterSkip -= step
+      base &+= UInt32(step)
+      start -= Int(step)
+    }
+    // What lies before `base` was acknowledged, or belongs to a body: nobody compares it.
+    guard start + length > 0 else { return .nothingNew }
+    let known = max(0, -start)
+    return insert(payload.extracting(droppingFirst: known), at: start + known)
+  }
+
+  private mutating func insert(_ bytes: RawSpan, at start: Int) -> SegmentOutcome {
+    let end = start + bytes.byteCount
+    if start < buffer.count {
+      let overlap = min(buffer.count, end) - start
+      for index in 0..<overlap where buffer[start + index] != bytes.byte(at: index) { return .conflict }
+    }
+    for segment in pending {
+      let low = max(start, segment.start)
+      let high = min(end, segment.end)
+      guard low < high else { continue }
+      for place in low..<high where segment.bytes[place - segment.start] != bytes.byte(at: place - start) {
+        return .conflict
+      }
+    }
+    guard end > buffer.count else { return .nothingNew }
+    guard end <= Self.window else { return .notKept }
+    guard start <= buffer.count else {
+      guard pending.count < Self.maximumPending else { return .notKept }
+      if !pending.contains(where: { $0.start <= start && $0.end >= end }) {
+        pending.append(Segment(start: start, bytes: bytes.array()))
+      }
+      return .nothingNew
+    }
+    buffer.append(bytes.extracting(droppingFirst: buffer.count - start))
+    drainPending()
+    return .advanced
+  }
+
+  /// Marks everything before `offset` of the buffer as parsed.
+  public mutating func markParsed(upTo offset: Int) { parsed = min(buffer.count, max(parsed, offset)) }
+
+  /// Forgets parsed bytes: the server has answered, so a second copy of them can do nothing.
+  public mutating func discardParsed() {
+    guard parsed > 0 else { return }
+    buffer.removeFirst(parsed)
+    move(by: parsed)
+    parsed = 0
+  }
+
+  /// Skips `count` bytes after the parsed ones: a body whose length is known. They may come in any order or not
+  /// at all; what follows them is assembled as ever.
+  public mutating func skip(_ count: UInt64) {
+    discardParsed()
+    let step = min(count, Self.skipStep)
+    buffer.removeFirst(min(Int(step), buffer.count))
+    move(by: Int(step))
+    laterSkip = count - step
+    drainPending()
+  }
+
+  /// Goes on at the first waiting segment: in a capture, what is missing will not come any more.
+  /// Returns false when nothing waits.
+  public mutating func jumpGap() -> Bool {
+    guard let first = pending.map(\.start).min() else { return false }
+    buffer.removeAll(keepingCapacity: true)
+    parsed = 0
+    move(by: first)
+    drainPending()
+    return true
+  }
+
+  /// Moves `base` forward; waiting segments that fall behind it are dropped or cut.
+  private mutating func move(by distance: Int) {
+    base &+= UInt32(truncatingIfNeeded: distance)
+    guard !pending.isEmpty else { return }
+    for index in pending.indices.reversed() {
+      pending[index].start -= distance
+      if pending[index].end <= 0 {
+        pending.remove(at: index)
+      } else if pending[index].start < 0 {
+        pending[index].bytes.removeFirst(-pending[index].start)
+        pending[index].start = 0
+      }
+    }
+  }
+
+  /// Appends waiting segments that now continue the buffer.
+  private mutating func drainPending() {
+    while let index = pending.firstIndex(where: { $0.start <= buffer.count }) {
+      let segment = pending.remove(at: index)
+      if segment.end > buffer.count {
+        buffer.append(segment.bytes.rawSpan.extracting(droppingFirst: buffer.count - segment.start))
+      }
+    }
+  }
+}

@@ -1,0 +1,108 @@
+/// What a client's byte stream is being read as.
+public enum StreamMode: Sendable {
+  /// The first bytes of a message whose protocol is not known yet.
+  case detect
+  /// A ClientHello.
+  case tls
+  /// A request head.
+  case http
+  /// A chunked request body.
+  case chunks(ChunkedBodySkipper)
+  /// DNS messages with a length before each (RFC 7766).
+  case dns
+  /// Something else, searched for a hello or request that comes late (STARTTLS, SOCKS, CONNECT).
+  case search
+  /// The verdict is known; kept until the server has answered, so that a second copy of the hello is compared.
+  case settled
+}
+
+/// The stream side of a TCP flow, only while someone still reads it.
+public struct StreamState: Sendable {
+  /// The client's bytes.
+  public var assembler: StreamAssembler
+  /// What they are read as.
+  public var mode: StreamMode = .detect
+  /// The acknowledgement number when the message in hand was complete: a later one means the server has answered.
+  public var acknowledged: UInt32 = 0
+  /// True when a message was judged and the server's answer has not been acknowledged yet.
+  public var awaitsAnswer = false
+  /// Bytes searched in vain so far.
+  public var searched = 0
+  /// True after a CONNECT: what follows speaks to the target, not to the proxy.
+  public var isTunnel = false
+  /// Requests seen on this connection.
+  public var requests: UInt32 = 0
+
+  init(sequence: UInt32) { assembler = StreamAssembler(sequence: sequence) }
+
+  mutating func reset(sequence: UInt32) {
+    assembler.reset(sequence: sequence)
+    mode = .detect
+    acknowledged = 0
+    awaitsAnswer = false
+    searched = 0
+    isTunnel = false
+    requests = 0
+  }
+}
+
+/// Reused stream states: a flow has one only until its verdict no longer depends on bytes.
+struct StreamPool: Sendable {
+  private var states: ContiguousArray<StreamState> = []
+  private var free: [Int32] = []
+
+  var inUse: Int { states.count - free.count }
+
+  subscript(index: Int32) -> StreamState {
+    _read { yield states[Int(index)] }
+    _modify { yield &states[Int(index)] }
+  }
+
+  mutating func take(sequence: UInt32) -> Int32 {
+    if let index = free.popLast() {
+      states[Int(index)].reset(sequence: sequence)
+      return index
+    }
+    states.append(StreamState(sequence: sequence))
+    return Int32(states.count - 1)
+  }
+
+  mutating func release(_ index: Int32) {
+    states[Int(index)].reset(sequence: 0)
+    free.append(index)
+  }
+}
+
+/// The name a flow claimed, kept while the flow lives so that a changed policy can judge it again.
+struct FlowNames: Sendable {
+  private var names: ContiguousArray<(bytes: [UInt8], claim: Claim)> = []
+  private var free: [Int32] = []
+
+  subscript(index: Int32) -> (bytes: [UInt8], claim: Claim) { names[Int(index)] }
+
+  mutating func take(_ name: HostName, _ claim: Claim) -> Int32 {
+    if let index = free.popLast() {
+      names[Int(index)] = (name.bytes, claim)
+      return index
+    }
+    names.append((name.bytes, claim))
+    return Int32(names.count - 1)
+  }
+
+  mutating func release(_ index: Int32) {
+    names[Int(index)].bytes = []
+    free.append(index)
+  }
+}
+
+/// How a flow came by its name.
+public enum Claim: UInt8, Sendable {
+  /// TLS server_name.
+  case sni
+  /// server_name beside an encrypted ClientHello: a public name, never the real host.
+  case publicName
+  /// Host, or an absolute target's authority.
+  case host
+  /// The target of CONNECT, or a name claimed inside such a tunnel or towards a proxy.
+  case tunnelTarget
+}

@@ -1,0 +1,109 @@
+/// What a packet's session assignment rests on. The names stand in events.
+public enum Attribution: String, Sendable, CaseIterable {
+  /// A configured source address or range.
+  case address = "address"
+  /// Nothing: a session of its own for each source address.
+  case unattributed = "unattributed"
+}
+
+/// One agent session: who it is and what it has done so far.
+public struct AgentSession: Sendable {
+  /// Its id, as configured, or `unattributed-ADDRESS`.
+  public let id: String
+  /// Its agent type's name.
+  public var agentType: String
+  /// What its identity rests on.
+  public let attribution: Attribution
+  /// First packet.
+  public let started: Timestamp
+  /// Latest new flow or contact.
+  public var lastSeen: Timestamp
+  /// Its destinations against its budget.
+  public var budget = DestinationBudget()
+  /// The policy of its type, looked up once an epoch.
+  public var budgetPolicy: BudgetPolicy?
+  /// The epoch of `budgetPolicy`.
+  var epoch: UInt32
+}
+
+/// All sessions, and the way from a source address to one of them.
+public struct SessionTable: Sendable {
+  /// Sessions kept apart for addresses that nothing attributes. An agent that sprays source addresses would
+  /// otherwise grow the table at will; beyond this they share one session.
+  public static let maximumUnattributed = 16_384
+  /// The shared session's id.
+  public static let overflowID = "unattributed-overflow"
+
+  private var sessions: [AgentSession] = []
+  private var byID: [String: Int32] = [:]
+  private var byAddress: [IPAddress: Int32] = [:]
+  private var byAddressEpoch: UInt32 = 0
+  private var unattributedCount = 0
+
+  /// No session yet.
+  public init() {}
+
+  /// Number of sessions.
+  public var count: Int { sessions.count }
+
+  /// The session at an index that `index(for:policy:at:)` gave.
+  public subscript(index: Int32) -> AgentSession {
+    _read { yield sessions[Int(index)] }
+    _modify { yield &sessions[Int(index)] }
+  }
+
+  /// The session whose packets come from `source`, made when it is new.
+  public mutating func index(for source: IPAddress, policy: PolicySnapshot, at now: Timestamp) -> Int32 {
+    if byAddressEpoch != policy.epoch {
+      // Sources may have moved to other sessions; the sessions themselves stay.
+      byAddress.removeAll(keepingCapacity: true)
+      byAddressEpoch = policy.epoch
+    }
+    let address = source.canonical
+    if let known = byAddress[address] {
+      refresh(known, policy)
+      return known
+    }
+    let index: Int32
+    if let configured = policy.parts.sessionSources.match(address)?.value {
+      index = session(configured.id, type: configured.agentType, .address, policy, now)
+    } else {
+      var id = "\(AgentType.unattributedName)-\(address)"
+      if byID[id] == nil {
+        if unattributedCount >= Self.maximumUnattributed { id = Self.overflowID } else { unattributedCount += 1 }
+      }
+      index = session(id, type: AgentType.unattributedName, .unattributed, policy, now)
+    }
+    if byAddress.count < 4 * Self.maximumUnattributed { byAddress[address] = index }
+    refresh(index, policy)
+    return index
+  }
+
+  private mutating func session(
+    _ id: String, type: String, _ attribution: Attribution, _ policy: PolicySnapshot, _ now: Timestamp
+  ) -> Int32 {
+    if let known = byID[id] {
+      if sessions[Int(known)].agentType != type {
+        sessions[Int(known)].agentType = type
+        sessions[Int(known)].epoch = 0
+      }
+      return known
+    }
+    let index = Int32(sessions.count)
+    sessions.append(
+      AgentSession(
+        id: id, agentType: type, attribution: attribution, started: now, lastSeen: now, budgetPolicy: nil, epoch: 0))
+    byID[id] = index
+    return index
+  }
+
+  private mutating func refresh(_ index: Int32, _ policy: PolicySnapshot) {
+    guard sessions[Int(index)].epoch != policy.epoch else { return }
+    let budget = policy.agentType(sessions[Int(index)].agentType).budget
+    if budget != sessions[Int(index)].budgetPolicy {
+      sessions[Int(index)].budgetPolicy = budget
+      sessions[Int(index)].budget.rearm()
+    }
+    sessions[Int(index)].epoch = policy.epoch
+  }
+}

@@ -1,0 +1,175 @@
+/// One thing that happened, as plain values: made on the packet path, written elsewhere.
+public struct Event: Sendable {
+  /// When, by the packet's own time.
+  public var time: Timestamp
+  /// The flow, client to server; nil for what concerns a session or the daemon.
+  public var flow: EventFlow?
+  /// The session; nil for what concerns the daemon.
+  public var session: EventSession?
+  /// The destination it was charged to.
+  public var destination: EventDestination?
+  /// The session's budget after the event.
+  public var budget: EventBudget?
+  /// What was decided.
+  public var verdict: EventVerdict?
+  /// What it is.
+  public var body: EventBody
+
+  /// An event with nothing but its time and body.
+  public init(time: Timestamp, body: EventBody) {
+    self.time = time
+    self.body = body
+  }
+}
+
+/// A flow's endpoints, client to server.
+public struct EventFlow: Hashable, Sendable {
+  /// The daemon's number for it.
+  public var id: UInt64
+  /// The client's address.
+  public var client: IPAddress
+  /// The client's port.
+  public var clientPort: UInt16
+  /// The server's address.
+  public var server: IPAddress
+  /// The server's port.
+  public var serverPort: UInt16
+  /// The protocol's number.
+  public var proto: UInt8
+  /// True for an event on a packet from server to client: source and destination are swapped in its line.
+  public var isReply = false
+}
+
+/// A session in an event.
+public struct EventSession: Hashable, Sendable {
+  /// Its id.
+  public var id: String
+  /// Its agent type.
+  public var agentType: String
+  /// What its identity rests on.
+  public var attribution: Attribution
+}
+
+/// A destination in an event.
+public struct EventDestination: Hashable, Sendable {
+  /// What is counted.
+  public var key: String
+  /// What the key rests on.
+  public var evidence: Evidence
+  /// False for the operator's own networks and names, which are not counted.
+  public var isExternal: Bool
+  /// True when this event made it one of the session's destinations.
+  public var isNew: Bool
+}
+
+/// A budget in an event.
+public struct EventBudget: Hashable, Sendable {
+  /// Distinct destinations so far.
+  public var used: Int
+  /// The ceiling; nil for none.
+  public var ceiling: Int?
+}
+
+/// A verdict in an event.
+public struct EventVerdict: Hashable, Sendable {
+  /// What was done.
+  public var action: Action
+  /// Why, or why it would have been.
+  public var reason: Reason
+  /// What enforcement would have done, where it differs.
+  public var would: Action?
+  /// The deny-list entry behind it.
+  public var list: DenyMatch?
+}
+
+/// What an event is about.
+public enum EventBody: Sendable {
+  /// Questions of one DNS message.
+  case dnsQuery(DNSMessage)
+  /// Answers of one DNS message.
+  case dnsAnswer(DNSMessage)
+  /// A ClientHello.
+  case tls(ClientHello)
+  /// A request head.
+  case http(HTTPRequestHead)
+  /// A flow's end.
+  case flow(FlowSummary)
+  /// A packet that was dropped or rejected: the first of its flow. Its length in bytes.
+  case drop(length: Int)
+  /// A flag for review.
+  case alert(Flag)
+  /// Something about the daemon itself: a kind and its figures, in order.
+  case stats(kind: String, figures: [(name: String, value: StatValue)])
+}
+
+/// A figure in a stats event.
+public enum StatValue: Sendable, Hashable {
+  /// A count.
+  case count(UInt64)
+  /// A text.
+  case text(String)
+}
+
+/// A flow from its first packet to its last, as far as packets were seen.
+public struct FlowSummary: Hashable, Sendable {
+  /// First packet.
+  public var start: Timestamp
+  /// Last packet.
+  public var end: Timestamp
+  /// Packets from the client.
+  public var packetsToServer: UInt64
+  /// Bytes (IP) from the client.
+  public var bytesToServer: UInt64
+  /// Packets from the server.
+  public var packetsToClient: UInt64
+  /// Bytes (IP) from the server.
+  public var bytesToClient: UInt64
+}
+
+/// A kind of flag. The names are stable (design, section 6).
+public enum FlagKind: String, Sendable, CaseIterable {
+  /// A configured share of the budget is used.
+  case budgetWarning = "budget-warning"
+  /// The budget is used up.
+  case budgetReached = "budget-reached"
+  /// A deny-list matched.
+  case denyHit = "deny-hit"
+  /// Someone tried to show the inspector other bytes than the server.
+  case evasion = "evasion"
+  /// A name was claimed that no trusted resolver gave this address.
+  case nameUnverified = "name-unverified"
+
+  /// EVE's `alert.signature_id`: stable numbers of our own.
+  public var signatureID: Int {
+    switch self {
+    case .budgetWarning: 1
+    case .budgetReached: 2
+    case .denyHit: 3
+    case .evasion: 4
+    case .nameUnverified: 5
+    }
+  }
+
+  /// EVE's `alert.severity`: 1 is the gravest.
+  public var severity: Int {
+    switch self {
+    case .denyHit, .evasion: 1
+    case .budgetReached: 2
+    case .budgetWarning, .nameUnverified: 3
+    }
+  }
+}
+
+/// A flag for review.
+public struct Flag: Hashable, Sendable {
+  /// The kind.
+  public var kind: FlagKind
+  /// One sentence for a reviewer; sizes and names, never content.
+  public var summary: String
+}
+
+/// Where events go. The packet path calls it and never waits for it.
+public protocol EventSink {
+  /// Takes an event.
+  mutating func record(_ event: Event)
+}

@@ -1,0 +1,259 @@
+/// Writes events as lines of JSON: Suricata's EVE form, with everything that is ours under `egress`
+/// (design, section 7). Never a URL, a header value beside Host, or content.
+public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
+  private let digest: Digest
+
+  /// An encoder; the digests are for JA4 and the Community ID.
+  public init(digest: Digest) { self.digest = digest }
+
+  /// One line, with its line feed.
+  public func line(_ event: Event) -> [UInt8] {
+    var json = JSONWriter()
+    json.open()
+    json.member("timestamp", event.time.eveText)
+    json.member("event_type", event.body.typeName)
+    if let flow = event.flow { write(flow, into: &json) }
+    write(event.body, into: &json)
+    writeEgress(event, into: &json)
+    json.close()
+    json.newline()
+    return json.bytes
+  }
+
+  private func write(_ flow: EventFlow, into json: inout JSONWriter) {
+    json.member("flow_id", flow.id)
+    let hasPorts = flow.proto == IPProtocol.tcp.rawValue || flow.proto == IPProtocol.udp.rawValue
+    json.member("src_ip", (flow.isReply ? flow.server : flow.client).description)
+    if hasPorts { json.member("src_port", flow.isReply ? flow.serverPort : flow.clientPort) }
+    json.member("dest_ip", (flow.isReply ? flow.client : flow.server).description)
+    if hasPorts { json.member("dest_port", flow.isReply ? flow.clientPort : flow.serverPort) }
+    json.member("proto", Self.name(ofProtocol: flow.proto))
+    if hasPorts { json.member("community_id", CommunityID.text(flow, digest: digest)) }
+  }
+
+  private func write(_ body: EventBody, into json: inout JSONWriter) {
+    switch body {
+    case .dnsQuery(let message): write(message, type: "request", into: &json)
+    case .dnsAnswer(let message): write(message, type: "response", into: &json)
+    case .tls(let hello): write(hello, into: &json)
+    case .http(let head): write(head, into: &json)
+    case .flow(let summary): write(summary, into: &json)
+    case .drop(let length):
+      json.key("drop")
+      json.open()
+      json.member("len", length)
+      json.close()
+    case .alert(let flag):
+      json.key("alert")
+      json.open()
+      json.member("action", "allowed")
+      json.member("gid", 1)
+      json.member("signature_id", flag.kind.signatureID)
+      json.member("rev", 1)
+      json.member("signature", flag.kind.rawValue)
+      json.member("category", "agent egress")
+      json.member("severity", flag.kind.severity)
+      json.close()
+    case .stats: break
+    }
+  }
+
+  private func write(_ message: DNSMessage, type: StaticString, into json: inout JSONWriter) {
+    json.key("dns")
+    json.open()
+    json.member("version", 3)
+    json.member("type", String(describing: type))
+    json.member("tx_id", 0)
+    json.member("id", message.id)
+    if message.isResponse { json.member("rcode", DNSNames.responseCode(message.responseCode)) }
+    json.key("queries")
+    json.openArray()
+    for question in message.questions {
+      json.open()
+      json.member("rrname", question.name.text)
+      json.member("rrtype", DNSNames.type(question.type))
+      json.close()
+    }
+    json.closeArray()
+    if message.isResponse, !message.answers.isEmpty {
+      json.key("answers")
+      json.openArray()
+      for answer in message.answers {
+        json.open()
+        json.member("rrname", answer.name.text)
+        json.member("rrtype", DNSNames.type(answer.type))
+        json.member("ttl", answer.timeToLive)
+        switch answer.data {
+        case .address(let address): json.member("rdata", address.description)
+        case .alias(let name): json.member("rdata", name.text)
+        case .service, .other: break
+        }
+        json.close()
+      }
+      json.closeArray()
+    }
+    json.close()
+  }
+
+  private func write(_ hello: ClientHello, into json: inout JSONWriter) {
+    json.key("tls")
+    json.open()
+    if let name = hello.serverName { json.member("sni", name.text) }
+    json.member("ja4", JA4.fingerprint(hello, transport: "t", digest: digest))
+    if !hello.alpn.isEmpty {
+      json.key("client_alpns")
+      json.openArray()
+      for name in hello.alpn { json.value(Self.printable(name)) }
+      json.closeArray()
+    }
+    json.close()
+  }
+
+  private func write(_ head: HTTPRequestHead, into json: inout JSONWriter) {
+    json.key("http")
+    json.open()
+    if let name = head.destinationName { json.member("hostname", name.text) }
+    if let port = head.port { json.member("http_port", port) }
+    json.member("http_method", Self.printable(head.method))
+    json.member("protocol", "HTTP/1.\(head.minorVersion)")
+    json.close()
+  }
+
+  private func write(_ summary: FlowSummary, into json: inout JSONWriter) {
+    json.key("flow")
+    json.open()
+    json.member("pkts_toserver", summary.packetsToServer)
+    json.member("pkts_toclient", summary.packetsToClient)
+    json.member("bytes_toserver", summary.bytesToServer)
+    json.member("bytes_toclient", summary.bytesToClient)
+    json.member("start", summary.start.eveText)
+    json.member("end", summary.end.eveText)
+    json.member("age", max(0, summary.end.since(summary.start) / 1_000_000_000))
+    json.close()
+  }
+
+  private func writeEgress(_ event: Event, into json: inout JSONWriter) {
+    json.key("egress")
+    json.open()
+    if case .stats(let kind, let figures) = event.body {
+      json.member("kind", kind)
+      for figure in figures {
+        json.key(figure.name)
+        switch figure.value {
+        case .count(let count): json.value(count)
+        case .text(let text): json.value(text)
+        }
+      }
+    }
+    if let session = event.session {
+      json.member("session", session.id)
+      json.member("agent_type", session.agentType)
+      json.member("attribution", session.attribution.rawValue)
+    }
+    if let destination = event.destination {
+      json.key("destination")
+      json.open()
+      json.member("key", destination.key)
+      json.member("evidence", destination.evidence.rawValue)
+      json.member("external", destination.isExternal)
+      json.member("new", destination.isNew)
+      json.close()
+    }
+    if let budget = event.budget {
+      json.key("budget")
+      json.open()
+      json.member("used", budget.used)
+      if let ceiling = budget.ceiling { json.member("ceiling", ceiling) }
+      json.close()
+    }
+    if let verdict = event.verdict { write(verdict, at: event.time, into: &json) }
+    switch event.body {
+    case .alert(let flag):
+      json.key("flag")
+      json.open()
+      json.member("kind", flag.kind.rawValue)
+      json.member("summary", flag.summary)
+      json.close()
+    case .tls(let hello):
+      json.key("tls")
+      json.open()
+      json.member("ech", hello.hasEncryptedClientHello)
+      json.member("post_quantum", hello.offersPostQuantum)
+      json.close()
+      writeOddities(hello.oddities, into: &json)
+    case .http(let head): writeOddities(head.oddities, into: &json)
+    case .dnsQuery(let message), .dnsAnswer(let message): writeOddities(message.oddities, into: &json)
+    default: break
+    }
+    json.close()
+  }
+
+  private func write(_ verdict: EventVerdict, at time: Timestamp, into json: inout JSONWriter) {
+    json.key("verdict")
+    json.open()
+    json.member("action", verdict.action.name)
+    json.member("reason", verdict.reason.rawValue)
+    if let would = verdict.would { json.member("would", would.name) }
+    if let match = verdict.list {
+      json.key("list")
+      json.open()
+      json.member("name", match.list)
+      json.member("entry", match.entry)
+      json.member("line", match.line)
+      if let modified = match.listModified {
+        json.member("age_seconds", max(0, time.since(modified) / 1_000_000_000))
+      }
+      json.close()
+    }
+    json.close()
+  }
+
+  private func writeOddities(_ oddities: Oddities, into json: inout JSONWriter) {
+    guard !oddities.isEmpty else { return }
+    json.key("oddities")
+    json.openArray()
+    for name in oddities.names { json.value(name) }
+    json.closeArray()
+  }
+
+  /// Bytes that a client chose, as ASCII; anything else becomes a question mark.
+  private static func printable(_ bytes: [UInt8]) -> String {
+    String(decoding: bytes.map { $0 >= 0x20 && $0 < 0x7f ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+  }
+
+  private static func name(ofProtocol number: UInt8) -> String {
+    switch number {
+    case IPProtocol.tcp.rawValue: "TCP"
+    case IPProtocol.udp.rawValue: "UDP"
+    case IPProtocol.icmp.rawValue: "ICMP"
+    case IPProtocol.icmpv6.rawValue: "IPv6-ICMP"
+    default: String(number)
+    }
+  }
+}
+
+extension EventBody {
+  /// EVE's `event_type`.
+  var typeName: String {
+    switch self {
+    case .dnsQuery, .dnsAnswer: "dns"
+    case .tls: "tls"
+    case .http: "http"
+    case .flow: "flow"
+    case .drop: "drop"
+    case .alert: "alert"
+    case .stats: "stats"
+    }
+  }
+}
+
+extension Action {
+  /// As events and configuration write it.
+  public var name: String {
+    switch self {
+    case .accept: "accept"
+    case .drop: "drop"
+    case .reject: "reject"
+    }
+  }
+}
