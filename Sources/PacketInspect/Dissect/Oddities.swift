@@ -33,4 +33,10 @@ public struct Oddities: OptionSet, Hashable, Sendable {
   public static let oddNameBytes = Oddities(rawValue: 1 << 12)
   /// A cap of ours cut the structure; what came before it was kept.
   public static let cut = Oddities(rawValue: 1 << 13)
+  /// A header line without a colon or without a name (RFC 9112 section 5).
+  public static let oddHeader = Oddities(rawValue: 1 << 14)
+  /// Empty records, or warning alerts, before the ClientHello is complete (RFC 8446 section 5.1).
+  public static let oddRecords = Oddities(rawValue: 1 << 15)
+  /// A version field with a value that no specification defines.
+  public static let oddVersion = Oddities(rawValue: 1 << 16)
 }

@@ -33,6 +33,18 @@ public struct DNSMessage: Sendable {
     answers = []
     oddities = []
   }
+
+  /// Back to an empty message, keeping the arrays' storage for the next one.
+  public mutating func reset() {
+    id = 0
+    isResponse = false
+    opcode = 0
+    responseCode = 0
+    isTruncated = false
+    questions.removeAll(keepingCapacity: true)
+    answers.removeAll(keepingCapacity: true)
+    oddities = []
+  }
 }
 
 /// One question (RFC 1035 section 4.1.2).

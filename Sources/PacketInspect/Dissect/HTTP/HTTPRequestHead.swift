@@ -7,6 +7,8 @@ public struct HTTPRequestHead: Sendable {
   public var minorVersion: UInt8
   /// Host header without port, lower-case; nil when absent or empty.
   public var host: HostName?
+  /// A second Host that names another host than the first: servers differ in which they obey.
+  public var otherHost: HostName?
   /// The authority of an absolute-form or CONNECT target, without port and userinfo; nil for origin-form.
   public var targetHost: HostName?
   /// Port in the target's authority, else in Host; nil when neither has one.
@@ -32,6 +34,23 @@ public struct HTTPRequestHead: Sendable {
     method = []
     minorVersion = 1
     host = nil
+    otherHost = nil
+    targetHost = nil
+    port = nil
+    isConnect = false
+    targetRange = 0..<0
+    body = .none
+    asksUpgrade = false
+    oddities = []
+    length = 0
+  }
+
+  /// Back to an empty head, keeping the method's storage for the next one.
+  public mutating func reset() {
+    method.removeAll(keepingCapacity: true)
+    minorVersion = 1
+    host = nil
+    otherHost = nil
     targetHost = nil
     port = nil
     isConnect = false

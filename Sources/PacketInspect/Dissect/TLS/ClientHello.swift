@@ -24,6 +24,9 @@ public struct ClientHello: Sendable {
 
   /// Application protocols kept; more are a list nobody sends.
   public static let maximumALPN = 16
+  /// Extension types kept: browsers send under 20. Later ones are still read, but not listed, so that looking for
+  /// duplicates stays cheap on a hello that is nothing but extensions.
+  public static let maximumExtensions = 256
 
   /// An empty hello.
   public init() {
@@ -35,6 +38,20 @@ public struct ClientHello: Sendable {
     cipherSuites = []
     extensions = []
     signatureAlgorithms = []
+    offersPostQuantum = false
+    oddities = []
+  }
+
+  /// Back to an empty hello, keeping the arrays' storage for the next one.
+  public mutating func reset() {
+    serverName = nil
+    hasEncryptedClientHello = false
+    legacyVersion = 0
+    highestVersion = 0
+    alpn.removeAll(keepingCapacity: true)
+    cipherSuites.removeAll(keepingCapacity: true)
+    extensions.removeAll(keepingCapacity: true)
+    signatureAlgorithms.removeAll(keepingCapacity: true)
     offersPostQuantum = false
     oddities = []
   }
