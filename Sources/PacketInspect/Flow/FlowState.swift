@@ -42,6 +42,8 @@ public struct FlowState: Sendable {
   public let started: Timestamp
   /// Latest packet.
   public var lastSeen: Timestamp
+  /// TCP: sequence number of the client's first byte; meaningful unless `isMidstream`.
+  public var firstSequence: UInt32 = 0
   /// Packets and bytes (IP) from the client.
   public var clientPackets: UInt32 = 0
   public var clientBytes: UInt64 = 0

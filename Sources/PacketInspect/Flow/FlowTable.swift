@@ -49,6 +49,9 @@ public struct FlowTable: Sendable {
     @inline(__always) _modify { yield &nodes[Int(index)].state }
   }
 
+  /// True when a flow has this index now.
+  public func isUsed(_ index: Int32) -> Bool { nodes.indices.contains(Int(index)) && nodes[Int(index)].isUsed }
+
   /// The flow with `key`, or -1.
   @inline(__always)
   public func find(_ key: FlowKey) -> Int32 {

@@ -24,6 +24,25 @@ public struct AgentSession: Sendable {
   public var budgetPolicy: BudgetPolicy?
   /// The epoch of `budgetPolicy`.
   var epoch: UInt32
+  /// Deny-list entries that were flagged: a retry loop is one flag. Beyond the cap no more are raised.
+  private var flaggedEntries: Set<String> = []
+
+  /// Deny-list entries that are remembered as flagged.
+  static let maximumFlaggedEntries = 256
+
+  init(id: String, agentType: String, attribution: Attribution, started: Timestamp) {
+    self.id = id
+    self.agentType = agentType
+    self.attribution = attribution
+    self.started = started
+    lastSeen = started
+    epoch = 0
+  }
+
+  /// True the first time an entry is hit.
+  mutating func isFirstDenyHit(_ match: DenyMatch) -> Bool {
+    flaggedEntries.count < Self.maximumFlaggedEntries && flaggedEntries.insert(match.list + "\n" + match.entry).inserted
+  }
 }
 
 /// All sessions, and the way from a source address to one of them.
@@ -90,9 +109,7 @@ public struct SessionTable: Sendable {
       return known
     }
     let index = Int32(sessions.count)
-    sessions.append(
-      AgentSession(
-        id: id, agentType: type, attribution: attribution, started: now, lastSeen: now, budgetPolicy: nil, epoch: 0))
+    sessions.append(AgentSession(id: id, agentType: type, attribution: attribution, started: now))
     byID[id] = index
     return index
   }

@@ -172,4 +172,8 @@ public struct Flag: Hashable, Sendable {
 public protocol EventSink {
   /// Takes an event.
   mutating func record(_ event: Event)
+  /// True when `record(_: Fact)` is to be called: parsers' tests only.
+  var wantsFacts: Bool { get }
+  /// Takes a fact.
+  mutating func record(_ fact: Fact)
 }

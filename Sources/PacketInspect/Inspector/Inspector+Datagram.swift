@@ -1,0 +1,172 @@
+extension Inspector {
+  /// Client datagrams of a flow that are looked at for DNS on an unusual port before the flow is decided.
+  private static var searchedDatagrams: UInt32 { 8 }
+  /// Ports whose DNS-like messages stay on the link: mDNS (RFC 6762) and LLMNR (RFC 4795).
+  private static func isLinkLocalNaming(_ port: UInt16) -> Bool { port == 5353 || port == 5355 }
+
+  /// Judges a UDP datagram. DNS is judged message by message; anything else is its address's contact.
+  mutating func judgeDatagram<Sink: EventSink>(
+    _ index: Int32, _ view: borrowing PacketView, _ meta: PacketMeta, fromClient: Bool, _ now: Timestamp,
+    _ sink: inout Sink
+  ) -> Verdict {
+    let serverPort = flows[index].serverPort
+    let isStandard = serverPort == 53 || (meta.hook == .replay && flows[index].clientPort == 53)
+    let mayBeDNS =
+      isStandard || (!Self.isLinkLocalNaming(serverPort)
+        && (fromClient ? DNSMessage.looksLikeQuery(view.payload) : DNSMessage.looksLikeResponse(view.payload)))
+    if mayBeDNS, view.payload.byteCount > 0 {
+      let failure = DNSMessage.parse(view.payload, into: &message)
+      if failure == nil {
+        recordFact(view, .dns(message, overTCP: false, isOther: !isStandard), &sink)
+        if fromClient, !message.isResponse { return judgeQuestions(index, meta, now, &sink) }
+        if message.isResponse {
+          learn(index, now, &sink)
+          if !fromClient { return Verdict(.accept, .allowed, scope: .packet) }
+        }
+      }
+    }
+    guard fromClient else { return Verdict(.accept, flows[index].reason, scope: .packet) }
+    if flows[index].clientPackets < Self.searchedDatagrams || isStandard, flows[index].isCharged {
+      return Verdict(effective(flows[index].action), flows[index].reason)
+    }
+    return judgeNameless(index, view, meta, fromClient: true, now, &sink)
+  }
+
+  /// Judges a packet of a flow that cannot name its destination.
+  mutating func judgeNameless<Sink: EventSink>(
+    _ index: Int32, _ view: borrowing PacketView, _ meta: PacketMeta, fromClient: Bool, _ now: Timestamp,
+    _ sink: inout Sink
+  ) -> Verdict {
+    guard fromClient else { return Verdict(.accept, flows[index].reason, scope: .packet) }
+    let outcome = charge(index, name: nil, claim: nil, now)
+    settle(index, outcome.verdict)
+    let isSearched =
+      view.proto == .udp && outcome.verdict.action == .accept
+      && (flows[index].clientPackets < Self.searchedDatagrams || flows[index].serverPort == 53)
+    if isSearched { flows[index].phase = .watched }
+    raiseFlags(outcome, index, now, &sink)
+    if outcome.verdict.action != .accept { reportDrop(index, outcome, length: meta.originalLength, now, &sink) }
+    return Verdict(effective(outcome.verdict.action), outcome.verdict.reason)
+  }
+
+  /// Judges the questions in `message`, whatever carried them: a name that is looked up has left the host.
+  /// A denied question is refused by itself; its socket lives on.
+  mutating func judgeQuestions<Sink: EventSink>(
+    _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+  ) -> Verdict {
+    let session = flows[index].session
+    let server = flows[index].server
+    var result = ContactOutcome(verdict: Verdict(.accept, .allowed, scope: .packet))
+    if let match = DenyRule.match(address: server, policy: policy) {
+      result = ContactOutcome(verdict: Verdict(match.action, match.reason, scope: .packet), match: match)
+    }
+    let isTrusted = policy.parts.trustedResolvers.contains(server.canonical)
+    for question in message.questions where result.verdict.action == .accept {
+      judgeQuestion(question.name, session, now, &result)
+    }
+    if result.verdict.action == .accept, !isTrusted, policy.isExternal(server) {
+      // A resolver that nobody trusts is a destination like any other.
+      let key = DestinationKey(server)
+      let outcome = contact(session, key, .address, now)
+      result.raisesReached = result.raisesReached || outcome.raisesReached
+      result.raisesWarning = result.raisesWarning || outcome.raisesWarning
+      if result.destination == nil {
+        result.destination = EventDestination(
+          key: key.text, evidence: .address, isExternal: true, isNew: outcome.isNew && outcome.admitted)
+      }
+      if !outcome.admitted { result.verdict = Verdict(.reject, .budgetHeld, scope: .packet) }
+    }
+    flows[index].isCharged = true
+    if isTrusted, effective(result.verdict.action) == .accept {
+      for question in message.questions {
+        questions.ask(question.name, id: message.id, flow: flows[index].key, session: session, at: now)
+      }
+    }
+    var event = event(.dnsQuery(message), on: index, at: now)
+    describe(result, in: &event)
+    sink.record(event)
+    raiseFlags(result, index, now, &sink)
+    if result.verdict.action != .accept {
+      flows[index].reportedDrop = false
+      reportDrop(index, result, length: meta.originalLength, now, &sink)
+    }
+    flows[index].phase = .watched
+    return Verdict(effective(result.verdict.action), result.verdict.reason, scope: .packet)
+  }
+
+  private mutating func judgeQuestion(
+    _ name: HostName, _ session: Int32, _ now: Timestamp, _ result: inout ContactOutcome
+  ) {
+    if let match = DenyRule.match(name: name, policy: policy) {
+      result.verdict = Verdict(match.action, match.reason, scope: .packet)
+      result.match = match
+      return
+    }
+    // The root itself (a priming question) tells nobody anything.
+    guard name.count > 0 else { return }
+    let key = DestinationKey(name, registrable: domains)
+    guard policy.isExternal(name) else {
+      if result.destination == nil {
+        result.destination = EventDestination(key: key.text, evidence: .dnsQuery, isExternal: false, isNew: false)
+        result.verdict.reason = .internal
+      }
+      return
+    }
+    let outcome = contact(session, key, .dnsQuery, now)
+    result.raisesReached = result.raisesReached || outcome.raisesReached
+    result.raisesWarning = result.raisesWarning || outcome.raisesWarning
+    result.destination = EventDestination(
+      key: key.text, evidence: .dnsQuery, isExternal: true, isNew: outcome.isNew && outcome.admitted)
+    result.verdict.reason = .allowed
+    if !outcome.admitted { result.verdict = Verdict(.reject, .budgetHeld, scope: .packet) }
+  }
+
+  /// Learns which addresses a trusted resolver gave a name that was asked for, aliases walked (RFC 1034 section 3.6.2).
+  mutating func learn<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
+    var event = event(.dnsAnswer(message), on: index, at: now)
+    event.flow?.isReply = true
+    sink.record(event)
+    guard policy.parts.trustedResolvers.contains(flows[index].server.canonical) else { return }
+    for question in message.questions {
+      guard let asked = questions.answer(question.name, id: message.id, flow: flows[index].key, at: now) else { continue }
+      var chain = [question.name]
+      // Resolvers put aliases in order; a second pass forgives one that does not.
+      for _ in 0..<2 {
+        for record in message.answers {
+          if case .alias(let target) = record.data, chain.contains(record.name), !chain.contains(target),
+            chain.count < Self.maximumAliases
+          {
+            chain.append(target)
+          }
+        }
+      }
+      for record in message.answers where chain.contains(record.name) {
+        switch record.data {
+        case .address(let address):
+          for name in chain {
+            memory.learn(name, address: address, timeToLive: record.timeToLive, session: asked, at: now)
+          }
+        case .service(let target, let hints, _):
+          for hint in hints {
+            for name in target.count > 0 ? chain + [target] : chain {
+              memory.learn(name, address: hint, timeToLive: record.timeToLive, session: asked, at: now)
+            }
+          }
+        case .alias, .other: break
+        }
+      }
+    }
+  }
+
+  /// Aliases followed in one answer; resolvers give up at about this many.
+  private static var maximumAliases: Int { 16 }
+
+  /// Hands a fact to a sink that wants facts.
+  func recordFact<Sink: EventSink>(_ view: borrowing PacketView, _ body: Fact.Body, _ sink: inout Sink) {
+    guard sink.wantsFacts else { return }
+    sink.record(
+      Fact(
+        source: view.source, sourcePort: view.sourcePort, destination: view.destination,
+        destinationPort: view.destinationPort, body: body))
+  }
+}

@@ -1,0 +1,87 @@
+extension Inspector {
+  /// An event on a flow, with its session and budget.
+  func event(_ body: EventBody, on index: Int32, at now: Timestamp) -> Event {
+    let flow = flows[index]
+    var event = Event(time: now, body: body)
+    event.flow = EventFlow(
+      id: flow.id, client: flow.client, clientPort: flow.clientPort, server: flow.server, serverPort: flow.serverPort,
+      proto: flow.key.proto)
+    attach(flow.session, to: &event)
+    return event
+  }
+
+  /// Adds a session and its budget to an event.
+  func attach(_ session: Int32, to event: inout Event) {
+    event.session = EventSession(
+      id: sessions[session].id, agentType: sessions[session].agentType, attribution: sessions[session].attribution)
+    event.budget = EventBudget(
+      used: sessions[session].budget.used, ceiling: sessions[session].budgetPolicy?.destinations)
+  }
+
+  /// An outcome's destination and verdict, as an event shows them.
+  func describe(_ outcome: ContactOutcome, in event: inout Event) {
+    event.destination = outcome.destination
+    let action = effective(outcome.verdict.action)
+    event.verdict = EventVerdict(
+      action: action, reason: outcome.verdict.reason,
+      would: action == outcome.verdict.action ? nil : outcome.verdict.action, list: outcome.match)
+  }
+
+  /// Raises what a contact gave reason for: flags on the session carry no addresses, flags on a flow do.
+  mutating func raiseFlags<Sink: EventSink>(
+    _ outcome: ContactOutcome, _ index: Int32, _ now: Timestamp, _ sink: inout Sink
+  ) {
+    let session = flows[index].session
+    raiseBudgetFlags(outcome, session, now, &sink)
+    if let match = outcome.match, sessions[session].isFirstDenyHit(match) {
+      var event = event(.alert(Flag(kind: .denyHit, summary: summary(match))), on: index, at: now)
+      describe(outcome, in: &event)
+      sink.record(event)
+    }
+    if let destination = outcome.destination, destination.isNew,
+      destination.evidence == .sniUnverified || destination.evidence == .hostUnverified
+    {
+      let summary = "The session claims a name that no trusted resolver gave for \(flows[index].server); charged to \(destination.key)."
+      var event = event(.alert(Flag(kind: .nameUnverified, summary: summary)), on: index, at: now)
+      describe(outcome, in: &event)
+      sink.record(event)
+    }
+  }
+
+  /// Raises the budget's flags.
+  mutating func raiseBudgetFlags<Sink: EventSink>(
+    _ outcome: ContactOutcome, _ session: Int32, _ now: Timestamp, _ sink: inout Sink
+  ) {
+    guard outcome.raisesReached || outcome.raisesWarning, let policy = sessions[session].budgetPolicy else { return }
+    let used = sessions[session].budget.used
+    let flag: Flag
+    if outcome.raisesReached {
+      let rest = policy.onReach == .hold ? "Destinations not yet contacted are held." : "The session goes on."
+      flag = Flag(
+        kind: .budgetReached,
+        summary: "\(used) distinct destinations: the ceiling of \(policy.destinations) is reached. \(rest)")
+    } else {
+      flag = Flag(kind: .budgetWarning, summary: "\(used) of \(policy.destinations) distinct destinations are used.")
+    }
+    var event = Event(time: now, body: .alert(flag))
+    attach(session, to: &event)
+    event.destination = outcome.destination
+    sink.record(event)
+  }
+
+  private func summary(_ match: DenyMatch) -> String {
+    let place = match.line > 0 ? "\(match.list), line \(match.line)" : match.list
+    return "The session reached for \(match.entry), which is on the deny-list \(place)."
+  }
+
+  /// Tells of the first packet of a flow that was refused, or would have been.
+  mutating func reportDrop<Sink: EventSink>(
+    _ index: Int32, _ outcome: ContactOutcome, length: Int, _ now: Timestamp, _ sink: inout Sink
+  ) {
+    guard !flows[index].reportedDrop else { return }
+    flows[index].reportedDrop = true
+    var event = event(.drop(length: length), on: index, at: now)
+    describe(outcome, in: &event)
+    sink.record(event)
+  }
+}

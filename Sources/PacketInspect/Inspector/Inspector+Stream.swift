@@ -1,0 +1,278 @@
+extension Inspector {
+  /// Bytes of a stream of unknown protocol that are searched for a late hello or request.
+  private static var searchLimit: Int { 65_536 }
+  /// A hello's recognisable start; this many bytes of a searched stream are kept for the next segment.
+  private static var searchOverlap: Int { 16 }
+
+  /// Reads what the stream holds, message by message, until it needs more.
+  mutating func readStream<Sink: EventSink>(
+    _ index: Int32, _ view: borrowing PacketView, _ meta: PacketMeta, acknowledgement: UInt32, _ now: Timestamp,
+    _ sink: inout Sink
+  ) -> Verdict {
+    while flows[index].stream >= 0, flows[index].phase != .decided {
+      let stream = flows[index].stream
+      guard streams[stream].assembler.unparsedCount > 0 else { break }
+      let goesOn: Bool
+      switch streams[stream].mode {
+      case .detect: goesOn = detect(index, meta, now, &sink)
+      case .tls: goesOn = readHello(index, view, meta, acknowledgement, now, &sink)
+      case .http: goesOn = readRequest(index, view, meta, acknowledgement, now, &sink)
+      case .chunks: goesOn = skipChunks(index)
+      case .dns: goesOn = readDNS(index, view, meta, now, &sink)
+      case .search: goesOn = search(index, meta, now, &sink)
+      case .settled: goesOn = false
+      }
+      if !goesOn { break }
+    }
+    return current(index)
+  }
+
+  /// Replay and the end of a flow: what is missing will not come any more, so reading goes on behind each gap.
+  mutating func readPastGaps<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
+    var rounds = StreamAssembler.maximumPending
+    while rounds > 0, flows[index].stream >= 0, streams[flows[index].stream].assembler.hasGap {
+      rounds -= 1
+      guard streams[flows[index].stream].assembler.jumpGap() else { return }
+      streams[flows[index].stream].mode = .search
+      readWithoutPacket(index, now, &sink)
+    }
+  }
+
+  private mutating func readWithoutPacket<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
+    // The endpoints are all that facts need of the packet: an empty one with them stands in.
+    let stand = FlowPacket.bytes(flows[index])
+    guard let view = try? PacketView.parse(stand.rawSpan) else { return }
+    _ = readStream(index, view, PacketMeta(originalLength: 0), acknowledgement: 0, now, &sink)
+  }
+
+  /// Decides by the first bytes what a message is.
+  private mutating func detect<Sink: EventSink>(
+    _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+  ) -> Bool {
+    let stream = flows[index].stream
+    let kind = streams[stream].withRest { Classifier.couldBe($0, midstream: false) }
+    switch kind {
+    case .tls: streams[stream].mode = .tls
+    case .http: streams[stream].mode = .http
+    case .needMore: return isWithinLimit(index, meta, now, &sink) && false
+    case .unknown: return becomeNameless(index, meta, now, &sink)
+    }
+    return true
+  }
+
+  private mutating func readHello<Sink: EventSink>(
+    _ index: Int32, _ view: borrowing PacketView, _ meta: PacketMeta, _ acknowledgement: UInt32, _ now: Timestamp,
+    _ sink: inout Sink
+  ) -> Bool {
+    let stream = flows[index].stream
+    let result = streams[stream].withRest { TLSHello.parse($0, into: &hello, scratch: &scratch) }
+    switch result {
+    case .needMore:
+      _ = isWithinLimit(index, meta, now, &sink)
+      return false
+    case .malformed, .notThisProtocol: return becomeNameless(index, meta, now, &sink)
+    case .complete(let length):
+      recordFact(view, .tls(hello), &sink)
+      let claim: Claim = hello.hasEncryptedClientHello ? .publicName : streams[stream].isTunnel ? .tunnelTarget : .sni
+      let outcome = name(index, hello.serverName, claim, now)
+      var event = event(.tls(hello), on: index, at: now)
+      describe(outcome, in: &event)
+      sink.record(event)
+      if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
+      if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+      settle(index, outcome.verdict)
+      complete(index, length, acknowledgement)
+      streams[stream].mode = .settled
+      flows[index].phase = .watched
+      return false
+    }
+  }
+
+  private mutating func readRequest<Sink: EventSink>(
+    _ index: Int32, _ view: borrowing PacketView, _ meta: PacketMeta, _ acknowledgement: UInt32, _ now: Timestamp,
+    _ sink: inout Sink
+  ) -> Bool {
+    let stream = flows[index].stream
+    let result = streams[stream].withRest { HTTPRequestHead.parse($0, into: &head) }
+    switch result {
+    case .needMore:
+      _ = isWithinLimit(index, meta, now, &sink)
+      return false
+    case .malformed, .notThisProtocol: return becomeNameless(index, meta, now, &sink)
+    case .complete(let length):
+      if sink.wantsFacts {
+        let target = streams[stream].withRest { $0.extracting(head.targetRange).array() }
+        recordFact(view, .http(head, target: target), &sink)
+      }
+      streams[stream].requests &+= 1
+      let claim: Claim = head.isConnect || head.targetHost != nil || streams[stream].isTunnel ? .tunnelTarget : .host
+      let outcome = name(index, head.destinationName, claim, now)
+      var event = event(.http(head), on: index, at: now)
+      describe(outcome, in: &event)
+      sink.record(event)
+      if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
+      if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+      settle(index, outcome.verdict)
+      flows[index].phase = .watched
+      complete(index, length, acknowledgement)
+      if head.isConnect {
+        streams[stream].isTunnel = true
+        streams[stream].mode = .detect
+        return true
+      }
+      switch head.body {
+      case .none: streams[stream].mode = head.asksUpgrade ? .search : .detect
+      case .length(let count):
+        streams[stream].mode = .detect
+        streams[stream].assembler.skip(count)
+        streams[stream].awaitsAnswer = false
+      case .chunked: streams[stream].mode = .chunks(ChunkedBodySkipper())
+      }
+      return true
+    }
+  }
+
+  private mutating func skipChunks(_ index: Int32) -> Bool {
+    let stream = flows[index].stream
+    guard case .chunks(var skipper) = streams[stream].mode else { return false }
+    let used = streams[stream].withRest { skipper.consume($0) }
+    streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + used)
+    streams[stream].assembler.discardParsed()
+    streams[stream].awaitsAnswer = false
+    if skipper.isBroken {
+      streams[stream].mode = .search
+    } else if skipper.isComplete {
+      streams[stream].mode = .detect
+    } else {
+      streams[stream].mode = .chunks(skipper)
+      return used > 0
+    }
+    return true
+  }
+
+  private mutating func readDNS<Sink: EventSink>(
+    _ index: Int32, _ view: borrowing PacketView, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+  ) -> Bool {
+    let stream = flows[index].stream
+    let available = streams[stream].assembler.unparsedCount
+    guard let length = streams[stream].withRest({ DNSMessage.tcpLength($0) }), available >= length + 2 else {
+      if available >= 2, length(ofDNS: stream) < 12 { streams[stream].mode = .detect; return true }
+      return false
+    }
+    let failure = streams[stream].withRest { DNSMessage.parse($0.extracting(2..<2 + length), into: &message) }
+    guard failure == nil else {
+      streams[stream].mode = .detect
+      return true
+    }
+    streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + 2 + length)
+    streams[stream].assembler.discardParsed()
+    guard !message.isResponse else { return true }
+    recordFact(view, .dns(message, overTCP: true, isOther: false), &sink)
+    let verdict = judgeQuestions(index, meta, now, &sink)
+    if verdict.action != .accept {
+      // A stream cannot lose one question: the connection is refused.
+      settle(index, Verdict(verdict.action, verdict.reason))
+      releaseStream(index)
+      return false
+    }
+    return true
+  }
+
+  private func length(ofDNS stream: Int32) -> Int { streams[stream].withRest { DNSMessage.tcpLength($0) } ?? 12 }
+
+  /// Looks through bytes of an unknown protocol for the start of a hello or request.
+  private mutating func search<Sink: EventSink>(
+    _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+  ) -> Bool {
+    let stream = flows[index].stream
+    let (found, kind, searched) = streams[stream].withRest { Self.findStart(in: $0) }
+    streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + found)
+    streams[stream].assembler.discardParsed()
+    streams[stream].searched += searched
+    switch kind {
+    case .tls: streams[stream].mode = .tls
+    case .http: streams[stream].mode = .http
+    case .unknown, .needMore:
+      if !flows[index].isCharged { _ = becomeNameless(index, meta, now, &sink) }
+      if flows[index].stream >= 0, streams[stream].searched > Self.searchLimit {
+        releaseStream(index)
+        flows[index].phase = .decided
+        flows[index].epoch = policy.epoch
+      }
+      return false
+    }
+    return true
+  }
+
+  /// The offset of the first thing that could be a hello or request, or of the tail that must be seen again.
+  private static func findStart(in bytes: RawSpan) -> (offset: Int, kind: StreamProtocol, searched: Int) {
+    let atStart = Classifier.couldBe(bytes, midstream: true)
+    if atStart == .tls || atStart == .http { return (0, atStart, 0) }
+    var offset = atStart == .needMore ? 0 : 1
+    while offset < bytes.byteCount {
+      // Inside a segment only a hello is looked for: its start is unmistakable, a method's is a word.
+      if bytes.byte(at: offset) == 0x16 {
+        let kind = Classifier.couldBe(bytes.extracting(droppingFirst: offset), midstream: true)
+        if kind == .tls { return (offset, .tls, offset) }
+        if kind == .needMore { return (offset, .needMore, offset) }
+      }
+      offset += 1
+    }
+    if atStart == .needMore { return (0, .needMore, 0) }
+    return (bytes.byteCount, .unknown, bytes.byteCount)
+  }
+
+  /// The first payload is no hello and no request: the flow counts as its address, and is searched for what may
+  /// come later.
+  private mutating func becomeNameless<Sink: EventSink>(
+    _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+  ) -> Bool {
+    if !flows[index].isCharged {
+      let outcome = charge(index, name: nil, claim: nil, now)
+      if outcome.verdict.action != .accept {
+        if refuse(index, outcome, meta, now, &sink) != nil { return false }
+      } else {
+        raiseFlags(outcome, index, now, &sink)
+      }
+      settle(index, outcome.verdict)
+      flows[index].phase = .watched
+    }
+    streams[flows[index].stream].mode = .search
+    return true
+  }
+
+  /// True while a hello or head may still end in time; else the exception policy decides the flow.
+  private mutating func isWithinLimit<Sink: EventSink>(
+    _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+  ) -> Bool {
+    guard streams[flows[index].stream].assembler.unparsedCount > StreamAssembler.messageLimit else { return true }
+    let outcome = ContactOutcome(verdict: Verdict(policy.parts.exceptions.helloIncomplete, .helloIncomplete))
+    if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
+    _ = becomeNameless(index, meta, now, &sink)
+    releaseStream(index)
+    settle(index, Verdict(.accept, .helloIncomplete))
+    return false
+  }
+
+  /// Judges the name a message claims, and remembers it for a change of policy.
+  private mutating func name(_ index: Int32, _ name: HostName?, _ claim: Claim, _ now: Timestamp) -> ContactOutcome {
+    if flows[index].name >= 0 { names.release(flows[index].name) }
+    flows[index].name = name.map { names.take($0, claim) } ?? -1
+    return charge(index, name: name, claim: claim, now)
+  }
+
+  /// Marks a message as parsed; its bytes stay until the server has answered.
+  private mutating func complete(_ index: Int32, _ length: Int, _ acknowledgement: UInt32) {
+    let stream = flows[index].stream
+    streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + length)
+    streams[stream].acknowledged = acknowledgement
+    streams[stream].awaitsAnswer = true
+  }
+}
+
+extension StreamState {
+  /// The bytes in order that were not parsed.
+  func withRest<Result>(_ body: (RawSpan) -> Result) -> Result {
+    body(assembler.buffer.rawSpan.extracting(droppingFirst: assembler.parsed))
+  }
+}

@@ -1,0 +1,37 @@
+/// Caps of everything that agents can make the inspector remember (`limits` in the configuration).
+public struct InspectorLimits: Hashable, Sendable {
+  /// Flows tracked at once.
+  public var flows: Int
+  /// Destinations remembered for one session.
+  public var namesPerSession: Int
+
+  /// The defaults of the design's section 5.
+  public init(flows: Int = 262_144, namesPerSession: Int = 4_096) {
+    self.flows = flows
+    self.namesPerSession = namesPerSession
+  }
+}
+
+/// Counts of what the inspector did, since it was made.
+public struct InspectorCounters: Hashable, Sendable {
+  /// Packets inspected.
+  public var packets: UInt64 = 0
+  /// Packets answered from a flow's decision.
+  public var fastPath: UInt64 = 0
+  /// Packets accepted.
+  public var accepted: UInt64 = 0
+  /// Packets dropped.
+  public var dropped: UInt64 = 0
+  /// Packets rejected.
+  public var rejected: UInt64 = 0
+  /// Packets that are no readable IP.
+  public var malformed: UInt64 = 0
+  /// New flows that found no room.
+  public var flowTableFull: UInt64 = 0
+  /// Flows tracked since the start.
+  public var flows: UInt64 = 0
+  /// TCP packets with a wrong checksum, which no receiver accepts.
+  public var badChecksum: UInt64 = 0
+  /// Segments too far ahead to be kept; TCP sends them again.
+  public var notKept: UInt64 = 0
+}
