@@ -9,7 +9,7 @@ extension DNSMessage {
   ///
   /// Nil when it was read. What can be read of a damaged message is kept and the damage marked: later records that
   /// break off leave the questions and earlier answers, with `inconsistentLength` or `cut`. An error means that there
-  /// is nothing to go by: no header (`truncated`), or a first question that cannot be read.
+  /// is nothing to go by: no header, or neither a question nor an answer that can be read.
   public static func parse(_ bytes: RawSpan, into message: inout DNSMessage) -> ParseError? {
     message.reset()
     guard bytes.byteCount >= headerLength else { return .truncated }
@@ -22,7 +22,7 @@ extension DNSMessage {
     do throws(ParseError) {
       try message.readSections(bytes)
     } catch {
-      if message.questions.isEmpty, message.answers.isEmpty, bytes.u16(at: 4) > 0 { return error }
+      if message.questions.isEmpty, message.answers.isEmpty { return error }
       message.oddities.insert(.inconsistentLength)
     }
     return nil

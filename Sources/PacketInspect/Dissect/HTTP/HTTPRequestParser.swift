@@ -1,0 +1,103 @@
+/// Reading the head of an HTTP/1.x request (RFC 9112), as the most permissive server would: what some server takes
+/// for a request is taken for one here, and marked where RFC 9112 would have none of it.
+extension HTTPRequestHead {
+  /// Reads `stream`, which may begin with a request and holds as many contiguous bytes as have arrived.
+  ///
+  /// `complete(length:)` counts to the end of the empty line. `head` is emptied first; after `needMore` it holds what
+  /// the complete lines so far said. One pass, linear in the bytes given; the cap on a head without an end is the
+  /// caller's. HTTP/0.9 and the HTTP/2 preface are `notThisProtocol`.
+  public static func parse(_ stream: RawSpan, into head: inout HTTPRequestHead) -> StreamDissection {
+    head.reset()
+    let line: HTTPRequestLine
+    switch HTTPRequestLine.parse(stream) {
+    case .needMore: return .needMore
+    case .notThisProtocol: return .notThisProtocol
+    case .line(let parsed): line = parsed
+    }
+    head.take(line, stream)
+    var framing = HTTPFraming()
+    var offset = line.end
+    while true {
+      guard let field = HTTPFieldLine.next(stream, from: offset, &head.oddities) else { return .needMore }
+      offset = field.end
+      if field.isEmpty { break }
+      // White space before the first field would make it a continuation of the request line; servers either skip it
+      // or read it as a field.
+      head.take(field, stream, &framing)
+    }
+    head.length = offset
+    head.finish(framing)
+    return .complete(length: offset)
+  }
+
+  private mutating func take(_ line: HTTPRequestLine, _ stream: RawSpan) {
+    for index in line.method { method.append(stream.byte(at: index)) }
+    minorVersion = line.minorVersion
+    targetRange = line.target
+    oddities.insert(line.oddities)
+    isConnect = line.method.count == 7 && stream.matches(HTTPWord.connect, at: line.method.lowerBound)
+    guard let range = HTTPAuthority.range(inTarget: line.target, stream, isConnect: isConnect) else { return }
+    let authority = HTTPAuthority(stream, range)
+    targetHost = authority.name
+    port = authority.port
+    if authority.isOdd { oddities.insert(.ambiguousHost) }
+    noteName(authority.name)
+  }
+
+  private mutating func take(_ field: HTTPFieldLine, _ stream: RawSpan, _ framing: inout HTTPFraming) {
+    switch field.name.count {
+    case 4 where stream.matches(HTTPWord.host, at: field.name.lowerBound):
+      takeHost(field.value, stream, &framing)
+    case 7 where stream.matches(HTTPWord.upgrade, at: field.name.lowerBound):
+      if !field.value.isEmpty { framing.hasUpgrade = true }
+    case 10 where stream.matches(HTTPWord.connection, at: field.name.lowerBound):
+      HTTPFieldLine.forEachElement(stream, field.value) { element in
+        if element.count == 7, stream.matches(HTTPWord.upgrade, at: element.lowerBound) {
+          framing.connectionUpgrade = true
+        }
+      }
+    case 14 where stream.matches(HTTPWord.contentLength, at: field.name.lowerBound):
+      framing.takeLength(stream, field.value)
+    case 17 where stream.matches(HTTPWord.transferEncoding, at: field.name.lowerBound):
+      framing.takeEncoding(stream, field.value)
+    default:
+      break
+    }
+  }
+
+  private mutating func takeHost(_ value: Range<Int>, _ stream: RawSpan, _ framing: inout HTTPFraming) {
+    if framing.hasHost { oddities.insert(.ambiguousHost) }
+    framing.hasHost = true
+    guard !value.isEmpty else { return }
+    let authority = HTTPAuthority(stream, value)
+    if authority.isOdd || authority.hasUserInfo { oddities.insert(.ambiguousHost) }
+    noteName(authority.name)
+    if host == nil {
+      host = authority.name
+    } else if otherHost == nil, authority.name != host {
+      otherHost = authority.name
+    }
+    if let name = targetHost, authority.name != nil, authority.name != name { oddities.insert(.ambiguousHost) }
+    if let hostPort = authority.port {
+      if let port, targetHost != nil, port != hostPort { oddities.insert(.ambiguousHost) }
+      if port == nil { port = hostPort }
+    }
+  }
+
+  private mutating func noteName(_ name: HostName?) {
+    if let name, name.hasOddBytes { oddities.insert(.oddNameBytes) }
+  }
+
+  /// What can only be said once all fields are known (RFC 9112 section 6.3).
+  private mutating func finish(_ framing: HTTPFraming) {
+    asksUpgrade = framing.hasUpgrade && framing.connectionUpgrade
+    if framing.isAmbiguous(minorVersion: minorVersion) { oddities.insert(.ambiguousLength) }
+    // A CONNECT has no body: what follows belongs to the tunnel.
+    if isConnect {
+      if framing.body != .none { oddities.insert(.ambiguousLength) }
+      body = .none
+    } else {
+      body = framing.body
+    }
+  }
+}
