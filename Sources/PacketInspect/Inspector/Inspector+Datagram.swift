@@ -17,7 +17,7 @@ extension Inspector {
     if mayBeDNS, view.payload.byteCount > 0 {
       let failure = DNSMessage.parse(view.payload, into: &message)
       if failure == nil {
-        recordFact(view, .dns(message, overTCP: false, isOther: !isStandard), &sink)
+        recordFact(index, fromClient: fromClient, .dns(message, overTCP: false, isOther: !isStandard), &sink)
         if fromClient, !message.isResponse { return judgeQuestions(index, meta, now, &sink) }
         if message.isResponse {
           learn(index, now, &sink)
@@ -162,11 +162,14 @@ extension Inspector {
   private static var maximumAliases: Int { 16 }
 
   /// Hands a fact to a sink that wants facts.
-  func recordFact<Sink: EventSink>(_ view: borrowing PacketView, _ body: Fact.Body, _ sink: inout Sink) {
+  func recordFact<Sink: EventSink>(_ index: Int32, fromClient: Bool, _ body: Fact.Body, _ sink: inout Sink) {
     guard sink.wantsFacts else { return }
+    let flow = flows[index]
+    let client = (flow.client, flow.clientPort)
+    let server = (flow.server, flow.serverPort)
+    let (source, destination) = fromClient ? (client, server) : (server, client)
     sink.record(
       Fact(
-        source: view.source, sourcePort: view.sourcePort, destination: view.destination,
-        destinationPort: view.destinationPort, body: body))
+        source: source.0, sourcePort: source.1, destination: destination.0, destinationPort: destination.1, body: body))
   }
 }

@@ -5,13 +5,13 @@ extension Inspector {
     _ index: Int32, _ view: borrowing PacketView, _ tcp: TCPFields, _ packet: RawSpan, _ meta: PacketMeta,
     fromClient: Bool, _ now: Timestamp, _ sink: inout Sink
   ) -> Verdict {
-    defer { noteEndIfUsed(index, tcp, fromClient: fromClient) }
+    defer { noteEnd(index, tcp, fromClient: fromClient) }
     guard fromClient else {
       if view.payload.byteCount > 0 { judgeServerSegment(index, view, tcp, now, &sink) }
       return Verdict(.accept, flows[index].reason, scope: .packet)
     }
     if view.payload.byteCount > 0, !meta.checksumsUnreliable,
-      Checksum.transportChecksumIsValid(packet) == false
+      view.transportChecksumIsValid(packet) == false
     {
       // No receiver takes it, so it says nothing; and it must not be taken for what the receiver will see.
       counters.badChecksum &+= 1
@@ -51,11 +51,7 @@ extension Inspector {
     case .nothingNew: return current(index)
     case .advanced: break
     }
-    return readStream(index, view, meta, acknowledgement: tcp.acknowledgement, now, &sink)
-  }
-
-  private mutating func noteEndIfUsed(_ index: Int32, _ tcp: TCPFields, fromClient: Bool) {
-    noteEnd(index, tcp, fromClient: fromClient)
+    return readStream(index, meta, acknowledgement: tcp.acknowledgement, now, &sink)
   }
 
   /// What a flow's packets get while nothing new is known.
@@ -136,7 +132,7 @@ extension Inspector {
     var reader = PacketReader(view.payload)
     while let length = try? reader.u16(), length > 0, let body = try? reader.span(Int(length)) {
       guard DNSMessage.parse(body, into: &message) == nil, message.isResponse else { return }
-      recordFact(view, .dns(message, overTCP: true, isOther: false), &sink)
+      recordFact(index, fromClient: false, .dns(message, overTCP: true, isOther: false), &sink)
       learn(index, now, &sink)
     }
   }

@@ -6,8 +6,7 @@ extension Inspector {
 
   /// Reads what the stream holds, message by message, until it needs more.
   mutating func readStream<Sink: EventSink>(
-    _ index: Int32, _ view: borrowing PacketView, _ meta: PacketMeta, acknowledgement: UInt32, _ now: Timestamp,
-    _ sink: inout Sink
+    _ index: Int32, _ meta: PacketMeta, acknowledgement: UInt32, _ now: Timestamp, _ sink: inout Sink
   ) -> Verdict {
     while flows[index].stream >= 0, flows[index].phase != .decided {
       let stream = flows[index].stream
@@ -15,10 +14,10 @@ extension Inspector {
       let goesOn: Bool
       switch streams[stream].mode {
       case .detect: goesOn = detect(index, meta, now, &sink)
-      case .tls: goesOn = readHello(index, view, meta, acknowledgement, now, &sink)
-      case .http: goesOn = readRequest(index, view, meta, acknowledgement, now, &sink)
+      case .tls: goesOn = readHello(index, meta, acknowledgement, now, &sink)
+      case .http: goesOn = readRequest(index, meta, acknowledgement, now, &sink)
       case .chunks: goesOn = skipChunks(index)
-      case .dns: goesOn = readDNS(index, view, meta, now, &sink)
+      case .dns: goesOn = readDNS(index, meta, now, &sink)
       case .search: goesOn = search(index, meta, now, &sink)
       case .settled: goesOn = false
       }
@@ -34,15 +33,8 @@ extension Inspector {
       rounds -= 1
       guard streams[flows[index].stream].assembler.jumpGap() else { return }
       streams[flows[index].stream].mode = .search
-      readWithoutPacket(index, now, &sink)
+      _ = readStream(index, PacketMeta(originalLength: 0), acknowledgement: 0, now, &sink)
     }
-  }
-
-  private mutating func readWithoutPacket<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
-    // The endpoints are all that facts need of the packet: an empty one with them stands in.
-    let stand = FlowPacket.bytes(flows[index])
-    guard let view = try? PacketView.parse(stand.rawSpan) else { return }
-    _ = readStream(index, view, PacketMeta(originalLength: 0), acknowledgement: 0, now, &sink)
   }
 
   /// Decides by the first bytes what a message is.
@@ -61,8 +53,7 @@ extension Inspector {
   }
 
   private mutating func readHello<Sink: EventSink>(
-    _ index: Int32, _ view: borrowing PacketView, _ meta: PacketMeta, _ acknowledgement: UInt32, _ now: Timestamp,
-    _ sink: inout Sink
+    _ index: Int32, _ meta: PacketMeta, _ acknowledgement: UInt32, _ now: Timestamp, _ sink: inout Sink
   ) -> Bool {
     let stream = flows[index].stream
     let result = streams[stream].withRest { TLSHello.parse($0, into: &hello, scratch: &scratch) }
@@ -72,7 +63,7 @@ extension Inspector {
       return false
     case .malformed, .notThisProtocol: return becomeNameless(index, meta, now, &sink)
     case .complete(let length):
-      recordFact(view, .tls(hello), &sink)
+      recordFact(index, fromClient: true, .tls(hello), &sink)
       let claim: Claim = hello.hasEncryptedClientHello ? .publicName : streams[stream].isTunnel ? .tunnelTarget : .sni
       let outcome = name(index, hello.serverName, claim, now)
       var event = event(.tls(hello), on: index, at: now)
@@ -89,8 +80,7 @@ extension Inspector {
   }
 
   private mutating func readRequest<Sink: EventSink>(
-    _ index: Int32, _ view: borrowing PacketView, _ meta: PacketMeta, _ acknowledgement: UInt32, _ now: Timestamp,
-    _ sink: inout Sink
+    _ index: Int32, _ meta: PacketMeta, _ acknowledgement: UInt32, _ now: Timestamp, _ sink: inout Sink
   ) -> Bool {
     let stream = flows[index].stream
     let result = streams[stream].withRest { HTTPRequestHead.parse($0, into: &head) }
@@ -102,7 +92,7 @@ extension Inspector {
     case .complete(let length):
       if sink.wantsFacts {
         let target = streams[stream].withRest { $0.extracting(head.targetRange).array() }
-        recordFact(view, .http(head, target: target), &sink)
+        recordFact(index, fromClient: true, .http(head, target: target), &sink)
       }
       streams[stream].requests &+= 1
       let claim: Claim = head.isConnect || head.targetHost != nil || streams[stream].isTunnel ? .tunnelTarget : .host
@@ -151,7 +141,7 @@ extension Inspector {
   }
 
   private mutating func readDNS<Sink: EventSink>(
-    _ index: Int32, _ view: borrowing PacketView, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+    _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
   ) -> Bool {
     let stream = flows[index].stream
     let available = streams[stream].assembler.unparsedCount
@@ -167,7 +157,7 @@ extension Inspector {
     streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + 2 + length)
     streams[stream].assembler.discardParsed()
     guard !message.isResponse else { return true }
-    recordFact(view, .dns(message, overTCP: true, isOther: false), &sink)
+    recordFact(index, fromClient: true, .dns(message, overTCP: true, isOther: false), &sink)
     let verdict = judgeQuestions(index, meta, now, &sink)
     if verdict.action != .accept {
       // A stream cannot lose one question: the connection is refused.
