@@ -5,6 +5,7 @@ import ArgumentParser
 struct Egressd: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "nfq-egressd",
-    abstract: "Inspect and govern the network egress of AI agent sessions."
+    abstract: "Inspect and govern the network egress of AI agent sessions.",
+    subcommands: [CheckConfig.self]
   )
 }

@@ -1,3 +1,40 @@
+// The daemon's door to libpsl (registrable domains) and libcrypto (digests).
+// Plain integer types and one opaque handle only: system headers stay in libraries.c, so that they can never
+// meet another C module's copy of the same structures.
 #ifndef CHOSTLIBRARIES_H
 #define CHOSTLIBRARIES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// The Public Suffix List in use. Read-only after opening, so every thread may ask it.
+typedef struct chost_suffixes chost_suffixes;
+
+// Opens the newer of the system's list file and the one compiled into libpsl. NULL when neither can be used.
+chost_suffixes *chost_suffixes_open(void);
+
+void chost_suffixes_close(chost_suffixes *suffixes);
+
+// Path of the list file in use, or "builtin". Valid as long as the handle.
+const char *chost_suffixes_source(const chost_suffixes *suffixes);
+
+// When that list was made: seconds since the Unix epoch, 0 when unknown.
+int64_t chost_suffixes_time(const chost_suffixes *suffixes);
+
+// Version of libpsl, as text.
+const char *chost_suffixes_library_version(void);
+
+// Number of trailing bytes of `name` that are its registrable domain, by the whole list (private section
+// included). 0 when the name is itself a public suffix, is empty or longer than 253 bytes.
+// `name` is lower-case without a final dot, may hold any byte and needs no terminator. Never allocates.
+size_t chost_registrable_length(const chost_suffixes *suffixes, const uint8_t *name, size_t length);
+
+// 1 when `name` is a single label or a public suffix by the list's ICANN section: a whole registry's zone.
+int chost_is_registry_suffix(const chost_suffixes *suffixes, const uint8_t *name, size_t length);
+
+#define CHOST_SHA256_LENGTH 32
+
+// SHA-256 of `length` bytes into `digest` (32 bytes). Returns 1, or 0 when libcrypto refuses.
+int chost_sha256(const uint8_t *bytes, size_t length, uint8_t *digest);
+
 #endif

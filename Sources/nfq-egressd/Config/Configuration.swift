@@ -1,0 +1,151 @@
+import PacketInspect
+
+/// The whole configuration, decoded and checked. The initial values here are the defaults, in their one place.
+struct Configuration: Sendable, Equatable {
+  var mode = Mode.enforce
+  var queues = Queues()
+  var marks = Marks()
+  var onFailure = OnFailure()
+  var limits = Limits()
+  /// Networks that are never external, beside the IANA special-purpose ranges.
+  var internalNetworks = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"].compactMap { IPNetwork($0) }
+  /// Names whose subtrees are never external.
+  var internalNames = ["local", "lan", "internal", "cluster.local", "in-addr.arpa", "ip6.arpa"]
+    .compactMap { HostName($0) }
+  /// Resolvers whose answers are believed. A file that does not name any gets `defaultTrustedResolvers`, of which
+  /// only the well-known ones are known here: the host's own are read when a file is loaded.
+  var trustedResolvers = WellKnownResolvers.addresses
+  /// Deny-lists, in the order in which they are asked.
+  var denyLists = [DenyListSource(name: "builtin-metadata", origin: .builtin(.cloudMetadata), action: .reject)]
+  /// What no deny-list may deny.
+  var denyExceptions: [DenyTarget] = []
+  /// Agent types by name; `unattributed` is always among them.
+  var agentTypes = [AgentType.unattributedName: AgentType.unattributed]
+  /// Where sessions come from.
+  var sessions = Sessions()
+  var events = Events()
+
+  /// What `trustedResolvers` is when the file does not say.
+  static let defaultTrustedResolvers: [TrustedResolverSource] = [.system, .wellKnown]
+
+  enum Mode: String, CaseIterable, Sendable { case enforce, observe }
+
+  struct Queues: Sendable, Equatable {
+    /// Number of the first NFQUEUE.
+    var first: UInt16 = 0
+    /// How many queues, balanced by address pair.
+    var count = 1
+    /// Packets that may wait in the kernel, each queue.
+    var length: UInt32 = 8192
+  }
+
+  struct Marks: Sendable, Equatable {
+    /// The bits of packet mark and connmark that are ours.
+    var mask: UInt32 = 0xff00_0000
+  }
+
+  /// What happens in each condition in which a packet cannot be judged as usual.
+  struct OnFailure: Sendable, Equatable {
+    enum Bypass: String, CaseIterable, Sendable { case closed, open }
+    enum Backlog: String, CaseIterable, Sendable { case dropEvents = "drop-events" }
+
+    /// No daemon on the queue. The rules decide; this is what is expected of them.
+    var daemonAbsent = Bypass.closed
+    /// The kernel's queue is full.
+    var queueFull = Bypass.closed
+    /// Not parseable as IP or its transport.
+    var malformed = Action.accept
+    /// 16 KiB of a hello or head without an end.
+    var helloIncomplete = Action.reject
+    /// A flow older than the daemon.
+    var midstream = Action.accept
+    /// No room in the flow table.
+    var flowTableFull = Action.accept
+    /// The writers of events lag behind.
+    var eventBacklog = Backlog.dropEvents
+  }
+
+  struct Limits: Sendable, Equatable {
+    /// Flows tracked at once.
+    var flows = 262_144
+    /// Names remembered for each session.
+    var namesPerSession = 4096
+    /// Events that may wait for their writers.
+    var eventRing = 65_536
+  }
+
+  struct Sessions: Sendable, Equatable {
+    /// Sessions known by their source address.
+    var addresses: [AddressSession] = []
+  }
+
+  struct Events: Sendable, Equatable {
+    /// The file that gets one JSON object a line; `-` is standard output.
+    var path = "/var/log/nfq-egressd/eve.json"
+  }
+}
+
+/// A session that is known by its source address. Of overlapping sources the longest prefix counts.
+struct AddressSession: Sendable, Equatable {
+  var source: IPNetwork
+  var session: String
+  var agentType: String
+}
+
+/// What is configured for sessions of one kind.
+struct AgentType: Sendable, Equatable {
+  /// The type of sessions that nothing attributes.
+  static let unattributedName = "unattributed"
+  static let unattributed = AgentType(budget: Budget(destinations: 50))
+
+  var budget = Budget()
+
+  /// The ceiling on distinct external destinations.
+  struct Budget: Sendable, Equatable {
+    enum Window: String, CaseIterable, Sendable { case session }
+    enum OnReach: String, CaseIterable, Sendable { case flag, hold }
+
+    var destinations = 200
+    var window = Window.session
+    var onReach = OnReach.flag
+    /// Share of the ceiling at which a warning is raised, 0 to 1.
+    var warnAt = 0.8
+  }
+}
+
+/// What an entry of a list covers.
+enum DenyTarget: Hashable, Sendable {
+  /// A name and everything below it.
+  case name(HostName)
+  /// An address range.
+  case network(IPNetwork)
+}
+
+/// One deny-list as the configuration names it.
+struct DenyListSource: Sendable, Equatable {
+  enum Origin: Sendable, Equatable {
+    /// An absolute path.
+    case file(path: String, format: ListFormat)
+    case builtin(BuiltinList)
+  }
+
+  var name: String
+  var origin: Origin
+  /// `reject` or `drop`.
+  var action: Action
+}
+
+/// How a list file is written.
+enum ListFormat: String, CaseIterable, Sendable { case domains, hosts, cidr }
+
+/// The lists that come with the daemon.
+enum BuiltinList: String, CaseIterable, Sendable { case cloudMetadata = "cloud-metadata" }
+
+/// A member of `trustedResolvers` as it is written.
+enum TrustedResolverSource: Sendable, Equatable {
+  /// The nameservers of the host's resolv.conf.
+  case system
+  /// The table of public resolvers.
+  case wellKnown
+  case address(IPAddress)
+}

@@ -1,0 +1,96 @@
+/// Every key that a configuration file may have, with its default as the documentation writes it.
+///
+/// `*` stands for a name of the operator's choice, `[]` for the members of a list. Keys of parts that are not built
+/// yet are here too, so that using one is told apart from a spelling mistake.
+enum ConfigurationSchema {
+  struct Key: Sendable {
+    /// As in `agentTypes.*.budget.destinations`.
+    let path: String
+    /// The default; "required" when there is none, empty for a key that only holds others.
+    let fallback: String
+    /// False while the part that would obey the key does not exist.
+    let isBuilt: Bool
+  }
+
+  static let keys: [Key] =
+    built.map { Key(path: $0.0, fallback: $0.1, isBuilt: true) }
+    + notBuilt.map { Key(path: $0, fallback: "", isBuilt: false) }
+
+  private static let built: [(String, String)] = [
+    ("mode", "enforce"),
+    ("queues", ""),
+    ("queues.first", "0"),
+    ("queues.count", "1"),
+    ("queues.length", "8192"),
+    ("marks", ""),
+    ("marks.mask", "0xff000000"),
+    ("onFailure", ""),
+    ("onFailure.daemonAbsent", "closed"),
+    ("onFailure.queueFull", "closed"),
+    ("onFailure.malformed", "accept"),
+    ("onFailure.helloIncomplete", "reject"),
+    ("onFailure.midstream", "accept"),
+    ("onFailure.flowTableFull", "accept"),
+    ("onFailure.eventBacklog", "drop-events"),
+    ("limits", ""),
+    ("limits.flows", "262144"),
+    ("limits.namesPerSession", "4096"),
+    ("limits.eventRing", "65536"),
+    ("internalNetworks", "[10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7]"),
+    ("internalNames", "[local, lan, internal, cluster.local, in-addr.arpa, ip6.arpa]"),
+    ("trustedResolvers", "[system, well-known]"),
+    ("denyLists", "[{name: builtin-metadata, builtin: cloud-metadata, action: reject}]"),
+    ("denyLists[].name", "required"),
+    ("denyLists[].path", "required, or builtin"),
+    ("denyLists[].format", "required with path"),
+    ("denyLists[].builtin", "required, or path"),
+    ("denyLists[].action", "reject"),
+    ("denyExceptions", "[]"),
+    ("agentTypes", "{}"),
+    ("agentTypes.*", ""),
+    ("agentTypes.*.budget", ""),
+    ("agentTypes.*.budget.destinations", "200; 50 for unattributed"),
+    ("agentTypes.*.budget.window", "session"),
+    ("agentTypes.*.budget.onReach", "flag"),
+    ("agentTypes.*.budget.warnAt", "0.8"),
+    ("sessions", ""),
+    ("sessions.addresses", "[]"),
+    ("sessions.addresses[].source", "required"),
+    ("sessions.addresses[].session", "required"),
+    ("sessions.addresses[].agentType", "required"),
+    ("events", ""),
+    ("events.path", "/var/log/nfq-egressd/eve.json"),
+  ]
+
+  private static let notBuilt = [
+    "control",
+    "onFailure.pendingAttribution",
+    "limits.heldPackets",
+    "denyLists[].maxAge",
+    "categories",
+    "agentTypes.*.uploadBudget",
+    "agentTypes.*.categoryActions",
+    "agentTypes.*.categories",
+    "agentTypes.*.shape",
+    "sessions.idleEnd",
+    "sessions.cgroups",
+    "sessions.containers",
+    "privacy",
+    "store",
+    "metrics",
+  ]
+
+  /// The keys of the mapping at `path` ("" is the top level), by their last part; "*" when any name is allowed.
+  static func children(of path: String) -> [String: Key] { childrenByParent[path] ?? [:] }
+
+  private static let childrenByParent: [String: [String: Key]] = {
+    var result: [String: [String: Key]] = [:]
+    for key in keys {
+      let cut = key.path.lastIndex(of: ".")
+      let parent = cut.map { String(key.path[..<$0]) } ?? ""
+      let name = cut.map { String(key.path[key.path.index(after: $0)...]) } ?? key.path
+      result[parent, default: [:]][name] = key
+    }
+    return result
+  }()
+}

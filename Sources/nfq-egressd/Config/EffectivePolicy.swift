@@ -1,0 +1,107 @@
+import PacketInspect
+
+/// Writes a configuration as YAML with every key. Read again, it gives the same configuration.
+struct EffectivePolicy {
+  private var lines: [String] = []
+
+  /// The text, ending with a newline.
+  static func yaml(_ configuration: Configuration) -> String {
+    var writer = EffectivePolicy()
+    writer.write(configuration)
+    return writer.lines.joined(separator: "\n") + "\n"
+  }
+
+  private mutating func write(_ configuration: Configuration) {
+    add(0, "mode: \(configuration.mode.rawValue)")
+    add(0, "queues:")
+    add(1, "first: \(configuration.queues.first)")
+    add(1, "count: \(configuration.queues.count)")
+    add(1, "length: \(configuration.queues.length)")
+    add(0, "marks:")
+    add(1, "mask: 0x\(String(configuration.marks.mask, radix: 16))")
+    add(0, "onFailure:")
+    add(1, "daemonAbsent: \(configuration.onFailure.daemonAbsent.rawValue)")
+    add(1, "queueFull: \(configuration.onFailure.queueFull.rawValue)")
+    add(1, "malformed: \(configuration.onFailure.malformed.word)")
+    add(1, "helloIncomplete: \(configuration.onFailure.helloIncomplete.word)")
+    add(1, "midstream: \(configuration.onFailure.midstream.word)")
+    add(1, "flowTableFull: \(configuration.onFailure.flowTableFull.word)")
+    add(1, "eventBacklog: \(configuration.onFailure.eventBacklog.rawValue)")
+    add(0, "limits:")
+    add(1, "flows: \(configuration.limits.flows)")
+    add(1, "namesPerSession: \(configuration.limits.namesPerSession)")
+    add(1, "eventRing: \(configuration.limits.eventRing)")
+    list("internalNetworks", configuration.internalNetworks.map(\.shortText))
+    list("internalNames", configuration.internalNames.map(\.text))
+    list("trustedResolvers", configuration.trustedResolvers.map(\.description))
+    writeDenyLists(configuration.denyLists)
+    list("denyExceptions", configuration.denyExceptions.map(\.description))
+    add(0, "agentTypes:")
+    for (name, type) in configuration.agentTypes.sorted(by: { $0.key < $1.key }) {
+      add(1, "\(scalar(name)):")
+      add(2, "budget:")
+      add(3, "destinations: \(type.budget.destinations)")
+      add(3, "window: \(type.budget.window.rawValue)")
+      add(3, "onReach: \(type.budget.onReach.rawValue)")
+      add(3, "warnAt: \(type.budget.warnAt)")
+    }
+    writeSessions(configuration.sessions)
+    add(0, "events:")
+    add(1, "path: \(scalar(configuration.events.path))")
+  }
+
+  private mutating func writeDenyLists(_ lists: [DenyListSource]) {
+    add(0, lists.isEmpty ? "denyLists: []" : "denyLists:")
+    for source in lists {
+      add(1, "- name: \(scalar(source.name))")
+      switch source.origin {
+      case .builtin(let list): add(2, "builtin: \(list.rawValue)")
+      case .file(let path, let format):
+        add(2, "path: \(scalar(path))")
+        add(2, "format: \(format.rawValue)")
+      }
+      add(2, "action: \(source.action.word)")
+    }
+  }
+
+  private mutating func writeSessions(_ sessions: Configuration.Sessions) {
+    add(0, "sessions:")
+    add(1, sessions.addresses.isEmpty ? "addresses: []" : "addresses:")
+    for entry in sessions.addresses {
+      add(2, "- source: \(scalar(entry.source.shortText))")
+      add(3, "session: \(scalar(entry.session))")
+      add(3, "agentType: \(scalar(entry.agentType))")
+    }
+  }
+
+  private mutating func list(_ key: String, _ texts: [String]) {
+    add(0, texts.isEmpty ? "\(key): []" : "\(key):")
+    for text in texts { add(1, "- \(scalar(text))") }
+  }
+
+  private mutating func add(_ level: Int, _ text: String) {
+    lines.append(String(repeating: "  ", count: level) + text)
+  }
+
+  /// Text as a YAML scalar: bare when nothing in it can mean anything else, in double quotes otherwise.
+  private func scalar(_ text: String) -> String {
+    let isBare = text.utf8.allSatisfy {
+      ($0 >= 0x61 && $0 <= 0x7a) || ($0 >= 0x30 && $0 <= 0x39) || "-./_".utf8.contains($0)
+    }
+    let words = ["null", "true", "false", "yes", "no", "on", "off"]
+    let startsWell = text.utf8.first.map { ($0 >= 0x61 && $0 <= 0x7a) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2f }
+    if isBare, startsWell == true, !words.contains(text) { return text }
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": quoted += "\\\""
+      case "\\": quoted += "\\\\"
+      case "\u{20}"..."\u{7e}": quoted.unicodeScalars.append(scalar)
+      default:
+        let digits = String(scalar.value, radix: 16)
+        quoted += "\\U" + String(repeating: "0", count: 8 - digits.count) + digits
+      }
+    }
+    return quoted + "\""
+  }
+}
