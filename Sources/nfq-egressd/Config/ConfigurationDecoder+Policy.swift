@@ -107,7 +107,8 @@ extension ConfigurationDecoder {
     let allowed = text.utf8.allSatisfy { isAlphanumeric($0) || $0 == 0x2d || $0 == 0x2e || $0 == 0x5f }
     guard let first = text.utf8.first, isAlphanumeric(first), allowed, text.utf8.count <= 64 else {
       value.fault(
-        "\(quoted(text)) cannot be \(meaning); use at most 64 letters, digits, '.', '-' and '_', a letter or digit first")
+        "\(quoted(text)) cannot be \(meaning); use at most 64 letters, digits, '.', '-' and '_', a letter or digit first"
+      )
       return false
     }
     return true

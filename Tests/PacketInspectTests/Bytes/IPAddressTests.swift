@@ -16,7 +16,9 @@ struct IPAddressTests {
 
   @Test(
     "refuses what is no address",
-    arguments: ["", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1::2::3", ":1", "1:2:3:4:5:6:7", "g::", "+1::", "1.2.3.4:5"]
+    arguments: [
+      "", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1::2::3", ":1", "1:2:3:4:5:6:7", "g::", "+1::", "1.2.3.4:5",
+    ]
   )
   func refuses(text: String) {
     #expect(IPAddress(text) == nil)

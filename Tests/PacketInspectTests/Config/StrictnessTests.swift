@@ -1,0 +1,167 @@
+import PacketInspect
+import Testing
+
+@testable import nfq_egressd
+
+@Suite("Strict reading of configuration files")
+struct StrictnessTests {
+  let fixture = ConfigurationFixture()
+
+  @Test("an unknown key names the nearest known key, with its line and column")
+  func unknownKey() throws {
+    #expect(
+      try fixture.faults("mode: enforce\nonFailure:\n  helloIncomplet: drop\n") == [
+        "3:3: onFailure.helloIncomplet: unknown key; did you mean 'helloIncomplete'?"
+      ])
+  }
+
+  @Test("an unknown key that resembles nothing gets the keys that are known there")
+  func unrecognisableKey() throws {
+    #expect(
+      try fixture.faults("queues: {xylophones: 1}\n") == [
+        "1:10: queues.xylophones: unknown key; the keys here are count, first, length"
+      ])
+  }
+
+  @Test("a message begins with file, line, column and key")
+  func wholeLine() throws {
+    do {
+      _ = try fixture.load("mode: enforce\nqueues:\n  first: 65536\n")
+      Issue.record("loaded")
+    } catch let error as ConfigurationFaults {
+      #expect(
+        error.description
+          == "\(fixture.directory)/config.yaml:3:10: queues.first: 65536 is out of range; "
+          + "write a whole number from 0 to 65535")
+    }
+  }
+
+  @Test("every fault is reported at once, in the order of the lines")
+  func allAtOnce() throws {
+    let faults = try fixture.faults(
+      """
+      mode: obsreve
+      queues: {first: -1, count: 4, lenght: 1}
+      marks: {mask: 0xff0000}
+      limits: {flows: many}
+      internalNames: [bad..name, ok]
+      denyLists:
+        - {name: feed, path: nowhere.txt, format: domains}
+        - {path: nowhere.txt}
+      agentTypes: {a: {budget: {warnAt: 7}}}
+      sessions: {addresses: [{source: 10.0.0.0/33, session: s, agentType: b}]}
+      events: []
+      metrics: {listen: 127.0.0.1:1}
+      """)
+    let places = faults.map { $0.split(separator: " ").prefix(2).joined(separator: " ") }
+    #expect(
+      places == [
+        "1:7: mode:", "2:17: queues.first:", "2:28: queues.count:", "2:31: queues.lenght:",
+        "4:17: limits.flows:", "5:17: internalNames[0]:", "7:24: denyLists[0].path:", "8:5: denyLists[1]:",
+        "8:5: denyLists[1]:", "9:35: agentTypes.a.budget.warnAt:", "10:33: sessions.addresses[0].source:",
+        "10:69: sessions.addresses[0].agentType:", "11:9: events:", "12:1: metrics:",
+      ])
+  }
+
+  @Test("a key given twice is a fault and does not hide the others")
+  func duplicates() throws {
+    #expect(
+      try fixture.faults("mode: enforce\nlimits: {flows: 2048, flows: 1}\nmode: enforce\nstore: {a: 1, a: 2}\n") == [
+        "1:1: mode: given twice, again in line 3; keep one of them",
+        "2:10: limits.flows: given twice, again in line 2; keep one of them",
+        "2:30: limits.flows: 1 is out of range; write a whole number from 1024 to 16777216",
+        "4:1: store: not built yet; remove the key",
+        "4:9: a: given twice; keep one of them",
+      ])
+  }
+
+  @Test(
+    "a key whose part is not built yet says so",
+    arguments: [
+      "control: {}", "categories: []", "privacy: {redactLabels: all}", "store: {path: x}", "metrics: {listen: x}",
+      "onFailure: {pendingAttribution: hold}", "limits: {heldPackets: 1}", "sessions: {idleEnd: 1h}",
+      "sessions: {cgroups: []}", "sessions: {containers: {}}", "agentTypes: {a: {uploadBudget: {}}}",
+      "agentTypes: {a: {categoryActions: {}}}", "agentTypes: {a: {shape: {}}}", "agentTypes: {a: {categories: {}}}",
+      "agentTypes: {a: {budget: {window: 24h}}}", "queues: {count: 2}",
+      "denyLists: [{name: a, builtin: cloud-metadata, maxAge: 7d}]",
+      "denyLists: [{name: a, path: x, format: adblock}]", "denyLists: [{name: a, path: x, format: rpz}]",
+    ])
+  func notBuilt(yaml: String) throws {
+    let faults = try fixture.faults(yaml + "\n")
+    #expect(faults.count == 1)
+    #expect(faults.first?.contains("not built yet") == true)
+  }
+
+  @Test(
+    "numbers are plain, decimal or hexadecimal, and fit",
+    arguments: [
+      ("010", false), ("\"8\"", false), ("8.0", false), ("1_000", false), ("+8", false), ("0x+8", false),
+      ("99999999999999999999", false), ("0", false), ("8", true), ("0x8", true), ("[8]", false), ("{}", false),
+      ("~", false), ("", false), ("1048577", false), ("0x100000000", false),
+    ])
+  func numbers(text: String, isGood: Bool) throws {
+    #expect(try fixture.faults("queues:\n  length: \(text)\n").isEmpty == isGood)
+  }
+
+  @Test("a mark mask has eight neighbouring bits", arguments: [("0xff", true), ("0x1fe00", true), ("0x7f", false)])
+  func mask(text: String, isGood: Bool) throws {
+    #expect(try fixture.faults("marks: {mask: \(text)}\n").isEmpty == isGood)
+  }
+
+  @Test("observing needs rules that let packets by when nobody observes")
+  func observe() throws {
+    #expect(
+      try fixture.faults("mode: observe\n") == [
+        "1:7: mode: 'observe' blocks nothing, but onFailure.daemonAbsent is closed; "
+          + "set onFailure.daemonAbsent: open"
+      ])
+    let open = try fixture.load("mode: observe\nonFailure: {daemonAbsent: open}\n")
+    #expect(open.configuration.mode == .observe)
+    #expect(open.warnings.count == 1)
+    #expect(try fixture.load("mode: observe\nonFailure: {daemonAbsent: open, queueFull: open}\n").warnings.isEmpty)
+  }
+
+  @Test("a session has an existing type, one type, and a source of its own")
+  func sessions() throws {
+    let faults = try fixture.faults(
+      """
+      agentTypes: {research: {}, coding: {}}
+      sessions:
+        addresses:
+          - {source: 10.0.0.1, session: s, agentType: reserch}
+          - {source: 10.0.0.2, session: t, agentType: research}
+          - {source: "::ffff:10.0.0.2", session: u, agentType: research}
+          - {source: 10.0.0.3, session: t, agentType: coding}
+          - {source: 10.0.1.5/24, session: v, agentType: coding}
+          - {source: 10.0.0.4, session: v}
+      """)
+    #expect(
+      faults == [
+        "4:51: sessions.addresses[0].agentType: there is no agent type 'reserch' (did you mean 'research'?); "
+          + "write it under agentTypes",
+        "6:16: sessions.addresses[2].source: 10.0.0.2 is the source of line 5 already; remove one of them",
+        "7:47: sessions.addresses[3].agentType: session 't' has the type 'research' above; give it one type",
+        "8:16: sessions.addresses[4].source: '10.0.1.5/24' has bits set beyond its length; "
+          + "write 10.0.1.0/24 or 10.0.1.5",
+        "9:7: sessions.addresses[5]: 'agentType' is missing; write agentType: one of agentTypes",
+      ])
+  }
+
+  @Test("overlapping sources of different lengths are allowed")
+  func overlappingSources() throws {
+    let loaded = try fixture.load(
+      """
+      sessions:
+        addresses:
+          - {source: 10.0.0.0/24, session: a, agentType: unattributed}
+          - {source: 10.0.0.7, session: b, agentType: unattributed}
+      """)
+    #expect(loaded.configuration.sessions.addresses.map(\.source.description) == ["10.0.0.0/24", "10.0.0.7/32"])
+  }
+
+  @Test("an exception for a whole registry or half of all addresses is a fault")
+  func wideExceptions() throws {
+    #expect(try fixture.faults("denyExceptions: [com, co.uk, 0.0.0.0/1, bücher.example]\n").count == 4)
+    #expect(try fixture.faults("denyExceptions: [good.example, github.io, 192.0.2.0/24, '2001:db8::1']\n").isEmpty)
+  }
+}
