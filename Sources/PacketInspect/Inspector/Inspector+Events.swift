@@ -34,7 +34,7 @@ extension Inspector {
     let session = flows[index].session
     raiseBudgetFlags(outcome, session, now, &sink)
     if let match = outcome.match, sessions[session].isFirstDenyHit(match) {
-      var event = event(.alert(Flag(kind: .denyHit, summary: summary(match))), on: index, at: now)
+      var event = event(.alert(ReviewFlag(kind: .denyHit, summary: summary(match))), on: index, at: now)
       describe(outcome, in: &event)
       sink.record(event)
     }
@@ -42,7 +42,7 @@ extension Inspector {
       destination.evidence == .sniUnverified || destination.evidence == .hostUnverified
     {
       let summary = "The session claims a name that no trusted resolver gave for \(flows[index].server); charged to \(destination.key)."
-      var event = event(.alert(Flag(kind: .nameUnverified, summary: summary)), on: index, at: now)
+      var event = event(.alert(ReviewFlag(kind: .nameUnverified, summary: summary)), on: index, at: now)
       describe(outcome, in: &event)
       sink.record(event)
     }
@@ -54,14 +54,14 @@ extension Inspector {
   ) {
     guard outcome.raisesReached || outcome.raisesWarning, let policy = sessions[session].budgetPolicy else { return }
     let used = sessions[session].budget.used
-    let flag: Flag
+    let flag: ReviewFlag
     if outcome.raisesReached {
       let rest = policy.onReach == .hold ? "Destinations not yet contacted are held." : "The session goes on."
-      flag = Flag(
+      flag = ReviewFlag(
         kind: .budgetReached,
         summary: "\(used) distinct destinations: the ceiling of \(policy.destinations) is reached. \(rest)")
     } else {
-      flag = Flag(kind: .budgetWarning, summary: "\(used) of \(policy.destinations) distinct destinations are used.")
+      flag = ReviewFlag(kind: .budgetWarning, summary: "\(used) of \(policy.destinations) distinct destinations are used.")
     }
     var event = Event(time: now, body: .alert(flag))
     attach(session, to: &event)

@@ -95,7 +95,7 @@ extension Inspector {
     let isFirst = flows[index].reason != .evasion
     flows[index].reason = .evasion
     if isFirst {
-      let flag = Flag(kind: .evasion, summary: "Overlapping TCP segments of one flow carry different bytes.")
+      let flag = ReviewFlag(kind: .evasion, summary: "Overlapping TCP segments of one flow carry different bytes.")
       var event = event(.alert(flag), on: index, at: now)
       describe(outcome, in: &event)
       sink.record(event)

@@ -34,4 +34,7 @@ public struct InspectorCounters: Hashable, Sendable {
   public var badChecksum: UInt64 = 0
   /// Segments too far ahead to be kept; TCP sends them again.
   public var notKept: UInt64 = 0
+
+  /// Nothing counted yet.
+  public init() {}
 }

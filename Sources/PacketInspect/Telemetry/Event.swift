@@ -97,7 +97,7 @@ public enum EventBody: Sendable {
   /// A packet that was dropped or rejected: the first of its flow. Its length in bytes.
   case drop(length: Int)
   /// A flag for review.
-  case alert(Flag)
+  case alert(ReviewFlag)
   /// Something about the daemon itself: a kind and its figures, in order.
   case stats(kind: String, figures: [(name: String, value: StatValue)])
 }
@@ -161,7 +161,7 @@ public enum FlagKind: String, Sendable, CaseIterable {
 }
 
 /// A flag for review.
-public struct Flag: Hashable, Sendable {
+public struct ReviewFlag: Hashable, Sendable {
   /// The kind.
   public var kind: FlagKind
   /// One sentence for a reviewer; sizes and names, never content.

@@ -87,10 +87,18 @@ int chost_is_registry_suffix(const chost_suffixes *suffixes, const uint8_t *name
   return psl_is_public_suffix2(suffixes->list, text, PSL_TYPE_ICANN) != 0;
 }
 
-int chost_sha256(const uint8_t *bytes, size_t length, uint8_t *digest) {
+static int digest_with(const EVP_MD *kind, const uint8_t *bytes, size_t length, uint8_t *digest, unsigned int expected) {
   unsigned int written = 0;
   static const uint8_t nothing = 0;
   // An empty Swift array may have no address at all.
   if (bytes == NULL) bytes = &nothing, length = 0;
-  return EVP_Digest(bytes, length, digest, &written, EVP_sha256(), NULL) == 1 && written == CHOST_SHA256_LENGTH;
+  return EVP_Digest(bytes, length, digest, &written, kind, NULL) == 1 && written == expected;
+}
+
+int chost_sha256(const uint8_t *bytes, size_t length, uint8_t *digest) {
+  return digest_with(EVP_sha256(), bytes, length, digest, CHOST_SHA256_LENGTH);
+}
+
+int chost_sha1(const uint8_t *bytes, size_t length, uint8_t *digest) {
+  return digest_with(EVP_sha1(), bytes, length, digest, CHOST_SHA1_LENGTH);
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 
 /// `nfq-egressd check-config`.
 struct CheckConfig: ParsableCommand {
@@ -14,9 +13,6 @@ struct CheckConfig: ParsableCommand {
       """
   )
 
-  /// sysexits.h, EX_CONFIG.
-  static let badConfiguration = ExitCode(78)
-
   @Argument(help: "The configuration file.", completion: .file(extensions: ["yaml", "yml"]))
   var file = ConfigurationLoader.defaultFile
 
@@ -24,35 +20,19 @@ struct CheckConfig: ParsableCommand {
   var effective = false
 
   func run() throws {
-    let suffixes: PublicSuffixes
-    do {
-      suffixes = try PublicSuffixes()
-    } catch {
-      Self.complain("no public suffix list can be opened; install the host's public suffix list")
-      throw ExitCode(1)
-    }
+    let host = try HostServices.open()
     let loaded: LoadedConfiguration
     do {
-      loaded = try ConfigurationLoader(suffixes: suffixes).load(file)
+      loaded = try ConfigurationLoader(suffixes: host.suffixes).load(file)
     } catch {
-      Self.complain(error.description)
-      throw Self.badConfiguration
+      HostServices.complain(error.description)
+      throw ExitCode.badConfiguration
     }
-    for warning in loaded.warnings { Self.complain("\(file):\(warning) (warning)") }
+    for warning in loaded.warnings { HostServices.complain("\(file):\(warning) (warning)") }
     if effective {
       print(EffectivePolicy.yaml(loaded.configuration), terminator: "")
     } else {
       print("\(file): can be used: \(loaded.summary)")
-    }
-  }
-
-  private static func complain(_ text: String) {
-    let line = Array((text + "\n").utf8)
-    var written = 0
-    while written < line.count {
-      let count = unsafe line[written...].withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
-      if count <= 0 { return }
-      written += count
     }
   }
 }

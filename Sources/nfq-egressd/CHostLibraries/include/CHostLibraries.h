@@ -37,4 +37,9 @@ int chost_is_registry_suffix(const chost_suffixes *suffixes, const uint8_t *name
 // SHA-256 of `length` bytes into `digest` (32 bytes). Returns 1, or 0 when libcrypto refuses.
 int chost_sha256(const uint8_t *bytes, size_t length, uint8_t *digest);
 
+#define CHOST_SHA1_LENGTH 20
+
+// SHA-1 of `length` bytes into `digest` (20 bytes): an identifier's hash, nothing secret. Returns 1 or 0 as above.
+int chost_sha1(const uint8_t *bytes, size_t length, uint8_t *digest);
+
 #endif

@@ -1,0 +1,66 @@
+import PacketInspect
+
+/// A configuration and the policy made of it.
+struct CompiledPolicy: Sendable {
+  var loaded: LoadedConfiguration
+  var snapshot: PolicySnapshot
+}
+
+/// Makes the immutable policy that the packet path reads out of a configuration file and its lists.
+struct PolicyCompiler {
+  var suffixes: PublicSuffixes
+  /// Keys the name tables; secret in live use.
+  var seed: UInt64
+
+  /// Reads `file` and compiles it. Throws every fault of the file at once.
+  func compile(file: String, epoch: UInt32) throws(ConfigurationFaults) -> CompiledPolicy {
+    var domains = DomainSet(seed: seed)
+    var networks = NetworkTable<ListPosition>()
+    let loaded = try ConfigurationLoader(suffixes: suffixes).load(file) { list, entry in
+      let position = ListPosition(list: list, line: entry.line)
+      switch entry.target {
+      case .name(let name): domains.insert(name, at: position)
+      case .network(let network): networks.insert(network, position)
+      }
+    }
+    var parts = self.parts(loaded.configuration)
+    parts.deniedDomains = domains
+    parts.deniedNetworks = networks
+    parts.lists = loaded.lists.map { list in
+      DenyList(name: list.source.name, action: list.source.action, modified: list.modified)
+    }
+    return CompiledPolicy(loaded: loaded, snapshot: PolicySnapshot(parts, epoch: epoch))
+  }
+
+  /// The policy of a configuration without lists: for replay without a file.
+  func parts(_ configuration: Configuration) -> PolicySnapshot.Parts {
+    var parts = PolicySnapshot.Parts()
+    parts.mode = configuration.mode == .observe ? .observe : .enforce
+    parts.exceptions.malformed = configuration.onFailure.malformed
+    parts.exceptions.helloIncomplete = configuration.onFailure.helloIncomplete
+    parts.exceptions.midstream = configuration.onFailure.midstream
+    parts.exceptions.flowTableFull = configuration.onFailure.flowTableFull
+    for network in configuration.internalNetworks { parts.internalNetworks.insert(network, true) }
+    parts.internalNames = DomainSet(seed: seed)
+    for name in configuration.internalNames { parts.internalNames.insert(name, at: ListPosition(list: 0, line: 0)) }
+    parts.trustedResolvers = Set(configuration.trustedResolvers.map(\.canonical))
+    parts.exceptedDomains = DomainSet(seed: seed)
+    for target in configuration.denyExceptions {
+      switch target {
+      case .name(let name): parts.exceptedDomains.insert(name, at: ListPosition(list: 0, line: 0))
+      case .network(let network): parts.exceptedNetworks.insert(network, true)
+      }
+    }
+    for (name, type) in configuration.agentTypes {
+      let budget = BudgetPolicy(
+        destinations: type.budget.destinations, onReach: type.budget.onReach == .hold ? .hold : .flag,
+        warnAt: type.budget.warnAt)
+      parts.agentTypes[name] = PacketInspect.AgentType(name: name, budget: budget)
+    }
+    for address in configuration.sessions.addresses {
+      parts.sessionSources.insert(
+        address.source, ConfiguredSession(id: address.session, agentType: address.agentType))
+    }
+    return parts
+  }
+}

@@ -1,0 +1,46 @@
+import ArgumentParser
+import Glibc
+
+/// The libraries every subcommand starts with, and the way it complains.
+struct HostServices {
+  let suffixes: PublicSuffixes
+  let digest: LibcryptoDigest
+
+  /// Opens them, or says what is missing and exits 1.
+  static func open() throws -> HostServices {
+    guard let suffixes = try? PublicSuffixes() else {
+      complain("no public suffix list can be opened; install the package publicsuffix")
+      throw ExitCode(1)
+    }
+    guard let digest = try? LibcryptoDigest() else {
+      complain("libcrypto offers no SHA-256; mend the host's OpenSSL configuration")
+      throw ExitCode(1)
+    }
+    return HostServices(suffixes: suffixes, digest: digest)
+  }
+
+  /// One line on standard error.
+  static func complain(_ text: String) {
+    writeAll(Array((text + "\n").utf8), to: STDERR_FILENO)
+  }
+
+  /// Writes all bytes; false when the reader is gone or the disk full.
+  @discardableResult
+  static func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+    var offset = 0
+    while offset < bytes.count {
+      let count = unsafe bytes.withUnsafeBytes { buffer in
+        unsafe write(descriptor, buffer.baseAddress.map { unsafe $0 + offset }, buffer.count - offset)
+      }
+      if count < 0, errno == EINTR { continue }
+      if count <= 0 { return false }
+      offset += count
+    }
+    return true
+  }
+}
+
+extension ExitCode {
+  /// sysexits.h, EX_CONFIG: the configuration cannot be used.
+  static let badConfiguration = ExitCode(78)
+}

@@ -1,0 +1,163 @@
+import Glibc
+import Logging
+import PacketInspect
+
+/// The running daemon: one queue thread, one writer thread, and the main thread, which waits for signals.
+struct Daemon {
+  /// Seconds between two stats events.
+  private static let statsInterval: Int64 = 60
+
+  let file: String
+  let log: Logger
+  let suffixes: PublicSuffixes
+  let digest: LibcryptoDigest
+
+  /// Why the daemon cannot start or go on.
+  struct Failure: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  /// Runs until told to stop. Throws `ConfigurationFaults` for a bad file, `Failure` for anything else.
+  func run() throws {
+    var random = SystemRandomNumberGenerator()
+    let compiler = PolicyCompiler(suffixes: suffixes, seed: random.next())
+    var current = try compiler.compile(file: file, epoch: 1)
+    warn(current.loaded)
+    let configuration = current.loaded.configuration
+    guard let layout = MarkLayout(mask: configuration.marks.mask) else {
+      throw Failure(description: "marks.mask must be eight contiguous bits")
+    }
+    let events = try openEvents(configuration)
+    var signals = Signals()
+    let ring = EventRing(capacity: configuration.limits.eventRing)
+    let writer = EventWriter(ring: ring, digest: digest, log: log)
+    guard let writerThread = WriterThread(writer, events) else { throw Failure(description: "no thread for events") }
+    defer {
+      writer.stop()
+      writerThread.join()
+    }
+    let mailbox = PolicyMailbox()
+    let published = PublishedCounters()
+    let queue = try startQueue(
+      configuration, current.snapshot, layout, ring, mailbox, published, seed: random.next())
+    log.info("inspecting queue \(configuration.queues.first), mode \(configuration.mode.rawValue): \(current.loaded.summary)")
+    ring.add(stats("started", [("mode", .text(configuration.mode.rawValue))]))
+    var lastStats = WallClock.now()
+    serving: while true {
+      switch signals.wait(seconds: 1) {
+      case .stop: break serving
+      case .reload:
+        writer.reopen()
+        reload(compiler, &current, mailbox, ring)
+        queue.control.wake()
+      case .none: break
+      }
+      if queue.hasEnded { break }
+      let now = WallClock.now()
+      if now.since(lastStats) >= Self.statsInterval * 1_000_000_000 {
+        lastStats = now
+        ring.add(stats("counters", figures(queue, published, writer)))
+      }
+    }
+    queue.control.stop()
+    try queue.thread.join()
+    ring.add(stats("stopped", figures(queue, published, writer)))
+    log.info("stopped: every packet received has its verdict")
+  }
+
+  private func openEvents(_ configuration: Configuration) throws -> EventFile {
+    do throws(FileError) {
+      return try EventFile(path: configuration.events.path)
+    } catch {
+      throw Failure(description: "\(error.description); mend events.path or make the directory")
+    }
+  }
+
+  /// A queue thread and whether it has ended by itself.
+  private struct RunningQueue {
+    let thread: QueueThread
+    let end: EndFlag
+    var control: QueueControl { thread.control }
+    var hasEnded: Bool { end.isSet }
+  }
+
+  private func startQueue(
+    _ configuration: Configuration, _ policy: PolicySnapshot, _ layout: MarkLayout, _ ring: EventRing,
+    _ mailbox: PolicyMailbox, _ published: PublishedCounters, seed: UInt64
+  ) throws -> RunningQueue {
+    var options = QueueOptions(number: configuration.queues.first)
+    options.length = configuration.queues.length
+    options.failOpen = configuration.onFailure.queueFull == .open
+    let limits = InspectorLimits(
+      flows: configuration.limits.flows, namesPerSession: configuration.limits.namesPerSession)
+    // Unique across restarts and below 2^53, beyond which JSON readers round: seconds, then a count.
+    let firstFlow = UInt64(max(0, WallClock.now().nanoseconds / 1_000_000_000)) << 20
+    let inspector = Inspector(
+      policy: policy, domains: suffixes, limits: limits, seed: seed, firstFlowID: firstFlow)
+    let end = EndFlag()
+    let handler = InspectorHandler(
+      inspector: inspector, epoch: policy.epoch, ring: ring, mailbox: mailbox, published: published)
+    let thread = try QueueThread(options, layout: layout, handler: handler) { _ in end.set() }
+    return RunningQueue(thread: thread, end: end)
+  }
+
+  /// Reads everything again. A bad file keeps the last good policy and says so.
+  private func reload(
+    _ compiler: PolicyCompiler, _ current: inout CompiledPolicy, _ mailbox: PolicyMailbox, _ ring: EventRing
+  ) {
+    do throws(ConfigurationFaults) {
+      let fresh = try compiler.compile(file: file, epoch: current.snapshot.epoch + 1)
+      warn(fresh.loaded)
+      for key in needingRestart(current.loaded.configuration, fresh.loaded.configuration) {
+        log.warning("\(file): \(key) has changed: it takes effect at the next start")
+      }
+      current = fresh
+      mailbox.put(fresh.snapshot)
+      log.info("reloaded: \(fresh.loaded.summary)")
+      ring.add(
+        stats("reloaded", [("epoch", .count(UInt64(fresh.snapshot.epoch))), ("summary", .text(fresh.loaded.summary))]))
+    } catch {
+      log.error("not reloaded, the last good policy stays in force:\n\(error.description)")
+      ring.add(
+        stats(
+          "reload-failed",
+          [("epoch", .count(UInt64(current.snapshot.epoch))), ("faults", .count(UInt64(error.faults.count)))]))
+    }
+  }
+
+  private func needingRestart(_ old: Configuration, _ new: Configuration) -> [String] {
+    var keys: [String] = []
+    if old.queues != new.queues { keys.append("queues") }
+    if old.marks != new.marks { keys.append("marks") }
+    if old.limits != new.limits { keys.append("limits") }
+    if old.events != new.events { keys.append("events") }
+    if old.onFailure.queueFull != new.onFailure.queueFull { keys.append("onFailure.queueFull") }
+    return keys
+  }
+
+  private func warn(_ loaded: LoadedConfiguration) {
+    for warning in loaded.warnings { log.warning("\(file):\(warning)") }
+  }
+
+  private func stats(_ kind: String, _ figures: [(name: String, value: StatValue)]) -> Event {
+    Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures))
+  }
+
+  private func figures(
+    _ queue: RunningQueue, _ published: PublishedCounters, _ writer: EventWriter
+  ) -> [(name: String, value: StatValue)] {
+    let inspector = published.latest
+    let socket = queue.control.counters
+    let losses = writer.losses
+    let counts: [(String, UInt64)] = [
+      ("packets", inspector.counters.packets), ("accepted", inspector.counters.accepted),
+      ("dropped", inspector.counters.dropped), ("rejected", inspector.counters.rejected),
+      ("malformed", inspector.counters.malformed), ("flows", UInt64(inspector.flows)),
+      ("flows_total", inspector.counters.flows), ("flow_table_full", inspector.counters.flowTableFull),
+      ("sessions", UInt64(inspector.sessions)), ("queue_overruns", socket.overruns),
+      ("queue_missing", socket.missing), ("verdict_errors", socket.verdictErrors + socket.sendErrors),
+      ("events_lost", losses.lost), ("events_unwritten", losses.failed),
+    ]
+    return counts.map { (name: $0.0, value: .count($0.1)) }
+  }
+}
