@@ -166,13 +166,13 @@ struct ListParserTests {
     #expect(entries == ["1 one.example", "3 two.example"])
     #expect(
       loaded.warnings.map(\.description) == [
-        "3:18: denyLists[1].path: list 'a', line 2: 'not a name': holds a character that no host name has"
+        "3:19: denyLists[1].path: list 'a', line 2: 'not a name': holds a character that no host name has"
       ])
     #expect(loaded.lists[1].modified != nil)
     #expect(loaded.summary == "2 lists, 15 entries, 0 sessions, 1 agent type")
     let faults = try fixture.faults(good + "- {name: b, path: b.txt, format: domains}\n")
     #expect(faults.count == 1)
-    #expect(faults.first?.hasPrefix("4:18: denyLists[2].path: list 'b' none of its 1 lines is usable") == true)
+    #expect(faults.first?.hasPrefix("4:19: denyLists[2].path: list 'b' none of its 1 lines is usable") == true)
   }
 
   @Test("a directory or a FIFO in the place of a list is a fault at once")

@@ -137,10 +137,10 @@ struct StrictnessTests {
       """)
     #expect(
       faults == [
-        "4:51: sessions.addresses[0].agentType: there is no agent type 'reserch' (did you mean 'research'?); "
+        "4:49: sessions.addresses[0].agentType: there is no agent type 'reserch' (did you mean 'research'?); "
           + "write it under agentTypes",
         "6:16: sessions.addresses[2].source: 10.0.0.2 is the source of line 5 already; remove one of them",
-        "7:47: sessions.addresses[3].agentType: session 't' has the type 'research' above; give it one type",
+        "7:49: sessions.addresses[3].agentType: session 't' has the type 'research' above; give it one type",
         "8:16: sessions.addresses[4].source: '10.0.1.5/24' has bits set beyond its length; "
           + "write 10.0.1.0/24 or 10.0.1.5",
         "9:7: sessions.addresses[5]: 'agentType' is missing; write agentType: one of agentTypes",
