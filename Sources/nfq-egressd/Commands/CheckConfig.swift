@@ -6,8 +6,8 @@ struct CheckConfig: ParsableCommand {
     commandName: "check-config",
     abstract: "Check a configuration file and the lists it names.",
     discussion: """
-      Every fault is reported at once, one a line on standard error: file, line, column, key, what is wrong and the
-      mend. Lines of usable lists that had to be skipped are warnings. Needs no privileges and changes nothing.
+      Every fault is reported at once, one a line on standard error: file, line, column, key, what is wrong and \
+      the mend. Lines of usable lists that had to be skipped are warnings. Needs no privileges, changes nothing.
 
       Exit status: 0 the file can be used, 78 it cannot.
       """

@@ -81,9 +81,9 @@ struct ListLineReader {
   ) throws(LineFault) {
     var position = 0
     guard let first = Self.word(content, &position) else { return }
-    let sink = Self.address(content.extracting(first))
-    guard let sink else {
-      throw LineFault(reason: "\(quoted(TargetText.string(content.extracting(first)))): does not start with an address")
+    let addressText = content.extracting(first)
+    guard let address = Self.address(addressText) else {
+      throw LineFault(reason: "\(quoted(TargetText.string(addressText))): does not start with an address")
     }
     var names = 0
     var onlyOwnNames = true
@@ -91,12 +91,12 @@ struct ListLineReader {
     while let range = Self.word(content, &position) {
       names += 1
       let text = content.extracting(range)
-      if let name = HostName(text), Self.hostsOwnNames.contains(name) { continue }
       // "0.0.0.0 0.0.0.0" is customary.
-      if Self.address(text) == sink { continue }
+      if text.equals(addressText) || Self.isOwnName(text) { continue }
       onlyOwnNames = false
-      guard Self.isSink(sink) else {
-        throw LineFault(reason: "\(sink) is a real address; a deny-list in hosts format points to 0.0.0.0 or 127.0.0.1")
+      guard Self.isSink(address) else {
+        throw LineFault(
+          reason: "\(address) is a real address; a deny-list in hosts format points to 0.0.0.0 or 127.0.0.1")
       }
       do throws(LineFault) {
         try add(text, line, &report, emit)
@@ -113,12 +113,24 @@ struct ListLineReader {
     address.isIPv4 ? address.v4 == 0 || address.v4 >> 24 == 127 : address.high == 0 && address.low <= 1
   }
 
+  private static func isOwnName(_ text: RawSpan) -> Bool {
+    // Most names can be told by their first letter; hashing every name of a large list would double its time.
+    let first = text.byte(at: 0) | 0x20
+    guard first == UInt8(ascii: "l") || first == UInt8(ascii: "i") || first == UInt8(ascii: "b") else { return false }
+    return HostName(text).map { hostsOwnNames.contains($0) } ?? false
+  }
+
   private static func address(_ text: RawSpan) -> IPAddress? {
+    // Nearly every line begins with one of these.
+    if text.equals(unspecifiedText.rawSpan) { return IPAddress(v4: 0) }
+    if text.equals(loopbackText.rawSpan) { return IPAddress(v4: 0x7f00_0001) }
     // 45 characters of address, a percent sign, an interface name of 15.
     guard text.byteCount <= 61 else { return nil }
-    let string = TargetText.string(text)
-    return IPAddress(String(string.prefix { $0 != "%" }))
+    return IPAddress(String(TargetText.string(text).prefix { $0 != "%" }))
   }
+
+  private static let unspecifiedText = Array("0.0.0.0".utf8)
+  private static let loopbackText = Array("127.0.0.1".utf8)
 
   /// The next run of bytes that are no blanks.
   private static func word(_ text: RawSpan, _ position: inout Int) -> Range<Int>? {
