@@ -28,6 +28,8 @@ public struct StreamState: Sendable {
   public var awaitsAnswer = false
   /// Bytes searched in vain so far.
   public var searched = 0
+  /// Starts of messages that turned out to be none.
+  public var failures: UInt8 = 0
   /// True after a CONNECT: what follows speaks to the target, not to the proxy.
   public var isTunnel = false
   /// Requests seen on this connection.
@@ -41,6 +43,7 @@ public struct StreamState: Sendable {
     acknowledged = 0
     awaitsAnswer = false
     searched = 0
+    failures = 0
     isTunnel = false
     requests = 0
   }

@@ -29,8 +29,11 @@ extension Inspector {
     let sequence = tcp.flags.contains(.syn) ? tcp.sequence &+ 1 : tcp.sequence
     if flows[index].stream < 0 {
       flows[index].stream = streams.take(sequence: flows[index].isMidstream ? sequence : flows[index].firstSequence)
-      if flows[index].serverPort == 53 { streams[flows[index].stream].mode = .dns }
-      if flows[index].isMidstream { streams[flows[index].stream].mode = .search }
+      if flows[index].serverPort == 53 {
+        streams[flows[index].stream].mode = .dns
+      } else if flows[index].isMidstream {
+        streams[flows[index].stream].mode = .search
+      }
     }
     switch streams[flows[index].stream].assembler.add(view.payload, sequence: sequence) {
     case .conflict: return refuseEvasion(index, meta, now, &sink)

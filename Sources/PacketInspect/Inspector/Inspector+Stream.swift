@@ -1,8 +1,8 @@
 extension Inspector {
   /// Bytes of a stream of unknown protocol that are searched for a late hello or request.
   private static var searchLimit: Int { 65_536 }
-  /// A hello's recognisable start; this many bytes of a searched stream are kept for the next segment.
-  private static var searchOverlap: Int { 16 }
+  /// Starts of messages that turned out to be none, before a stream is not searched any more.
+  private static var maximumFailures: UInt8 { 16 }
 
   /// Reads what the stream holds, message by message, until it needs more.
   mutating func readStream<Sink: EventSink>(
@@ -61,7 +61,7 @@ extension Inspector {
     case .needMore:
       _ = isWithinLimit(index, meta, now, &sink)
       return false
-    case .malformed, .notThisProtocol: return becomeNameless(index, meta, now, &sink)
+    case .malformed, .notThisProtocol: return giveUpMessage(index, meta, now, &sink)
     case .complete(let length):
       recordFact(index, fromClient: true, .tls(hello), &sink)
       let claim: Claim = hello.hasEncryptedClientHello ? .publicName : streams[stream].isTunnel ? .tunnelTarget : .sni
@@ -88,7 +88,7 @@ extension Inspector {
     case .needMore:
       _ = isWithinLimit(index, meta, now, &sink)
       return false
-    case .malformed, .notThisProtocol: return becomeNameless(index, meta, now, &sink)
+    case .malformed, .notThisProtocol: return giveUpMessage(index, meta, now, &sink)
     case .complete(let length):
       if sink.wantsFacts {
         let target = streams[stream].withRest { $0.extracting(head.targetRange).array() }
@@ -175,6 +175,12 @@ extension Inspector {
     _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
   ) -> Bool {
     let stream = flows[index].stream
+    if streams[stream].failures >= Self.maximumFailures {
+      releaseStream(index)
+      flows[index].phase = .decided
+      flows[index].epoch = policy.epoch
+      return false
+    }
     let (found, kind, searched) = streams[stream].withRest { Self.findStart(in: $0) }
     streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + found)
     streams[stream].assembler.discardParsed()
@@ -229,6 +235,18 @@ extension Inspector {
     }
     streams[flows[index].stream].mode = .search
     return true
+  }
+
+  /// What looked like a message is none: its first byte is passed over, so that the search behind it makes progress.
+  /// After a few such the stream is not searched any more, or an attacker would choose how long one packet takes.
+  private mutating func giveUpMessage<Sink: EventSink>(
+    _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+  ) -> Bool {
+    let stream = flows[index].stream
+    streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + 1)
+    streams[stream].searched += 1
+    streams[stream].failures += 1
+    return becomeNameless(index, meta, now, &sink)
   }
 
   /// True while a hello or head may still end in time; else the exception policy decides the flow.

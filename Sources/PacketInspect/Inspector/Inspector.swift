@@ -152,9 +152,10 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     counters.flows &+= 1
     sessions[session].lastSeen = max(sessions[session].lastSeen, now)
     if let tcp = view.tcp {
-      let isOpening = tcp.flags.contains(.syn)
-      flows[index].isMidstream = !isOpening
-      if isOpening { flows[index].firstSequence = tcp.sequence &+ 1 }
+      flows[index].isMidstream = !tcp.flags.contains(.syn)
+      // A SYN-ACK from the other side tells the client's first sequence number just as well.
+      let isFromClient = client == view.source && flows[index].clientPort == view.sourcePort
+      flows[index].firstSequence = isFromClient ? tcp.sequence &+ 1 : tcp.acknowledgement
       deadlines.push(flow: index, id: flows[index].id, at: now)
     }
     return index

@@ -29,7 +29,8 @@ public enum ReplayDriver {
       while let captured = try reader.next() {
         summary.frames += 1
         if summary.start == nil { summary.start = captured.time }
-        // Captures from several interfaces may step back; the inspector's time does not.
+        // Frames of several interfaces are a little out of order, and damaged timestamps jump; the inspector's time
+        // never steps back.
         let now = max(summary.end ?? captured.time, captured.time)
         summary.end = now
         guard let packet = LinkLayer.networkPacket(captured.frame, linkType: captured.linkType) else {

@@ -32,8 +32,8 @@ public struct FactEncoder<Digest: SHA256Digest> {
       json.member("flow", flow)
       json.member("method", text(head.method))
       json.key("host")
-      if let host = head.host { json.value(host.description) } else { json.null() }
-      if let host = head.targetHost { json.member("target_host", host.description) }
+      if let host = head.host { json.value(authority(host)) } else { json.null() }
+      if let host = head.targetHost { json.member("target_host", authority(host)) }
       json.member("target", text(target))
       json.close()
       json.newline()
@@ -78,6 +78,12 @@ public struct FactEncoder<Digest: SHA256Digest> {
 
   private func endpoint(_ address: IPAddress, _ port: UInt16) -> String {
     address.isIPv4 ? "\(address):\(port)" : "[\(address)]:\(port)"
+  }
+
+  /// A host as an authority writes it: an IPv6 literal in brackets (RFC 3986 section 3.2.2).
+  private func authority(_ host: HostName) -> String {
+    guard let address = IPAddress(host.text), !address.isIPv4 else { return host.description }
+    return "[\(host.text)]"
   }
 
   /// Bytes as text: what is not printable ASCII as `\DDD`, like names.
