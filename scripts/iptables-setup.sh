@@ -343,8 +343,6 @@ mangle_rules() { # FAMILY UDP-KIND
   input_rules "$1"
   agent_rules "$1" "$2"
   printf -- '-A %s -j %s\n' "$PREFIX-QUEUE" "$queue_target"
-  # Reached only when no daemon listens: the counter says how many packets went on unseen.
-  [[ $on_failure == closed ]] || printf -- '-A %s -j RETURN\n' "$PREFIX-QUEUE"
   printf -- '-A %s -j DROP\n' "$PREFIX-BACKSTOP"
 }
 
@@ -398,21 +396,20 @@ find_backend() {
 }
 
 table_exists() { # FAMILY TABLE: without bringing it into being
-  local dump
   if [[ $backend == legacy ]]; then
     local names=/proc/net/ip_tables_names
     [[ $1 == 4 ]] || names=/proc/net/ip6_tables_names
     [[ -r $names ]] && grep -qx "$2" "$names"
   else
-    dump=$("${save[$1]}" 2>/dev/null) || return 1
-    grep -Eq "^\*$2\$|Table .$2. is incompatible" <<<"$dump"
+    [[ -n $("${save[$1]}" -t "$2" 2>/dev/null) ]]
   fi
 }
 
 # The table with counters, or nothing when there is no such table.
 dump_table() { # FAMILY TABLE
-  table_exists "$1" "$2" || return 0
-  "${save[$1]}" -c -t "$2"
+  # only the legacy one loads what it is asked for
+  [[ $backend == nft ]] || table_exists "$1" "$2" || return 0
+  "${save[$1]}" -c -t "$2" 2>/dev/null # it warns of the other backend at every call
 }
 
 own_chains() { sed -n "s/^:\($PREFIX-[A-Z]*\) .*/\1/p"; }
@@ -489,7 +486,7 @@ run_restore() { # FAMILY TRANSACTION
   output=$("${restore[$1]}" --noflush --wait=10 <<<"$2" 2>&1) && return 0
   local number
   number=$(sed -n 's/.*line:\{0,1\} \([0-9]*\).*/\1/p' <<<"$output" | head -n 1)
-  failure="${restore[$1]}: $(head -n 1 <<<"$output")"
+  failure="${restore[$1]}: $(grep -v '^#' <<<"$output" | head -n 1 || true)"
   [[ -z $number ]] || failure+=" [$(sed -n "${number}p" <<<"$2")]"
   return 1
 }
@@ -635,7 +632,7 @@ problem() { problems+=("$1"); mends+=("$2"); }
 
 declare -A count=()
 rule_packets() { # DUMP PATTERN: packets counted by the rules of ours that match
-  grep -E "^\[[0-9:]*\] -A $PREFIX-$2" <<<"$1" | sed 's/^\[\([0-9]*\):.*/\1/' | awk '{ n += $1 } END { print n + 0 }'
+  sed -n "s/^\[\([0-9]*\):[0-9]*\] -A $PREFIX-$2.*/\1/p" <<<"$1" | awk '{ n += $1 } END { print n + 0 }'
 }
 
 check_table() { # FAMILY TABLE MEND
@@ -686,7 +683,6 @@ inspect() {
     for table in filter mangle; do check_table "$family" "$table" "$mend"; done
     dump=$(dump_table "$family" mangle)
     count[$family.queued]=$(rule_packets "$dump" "QUEUE -j NFQUEUE")
-    count[$family.bypassed]=$(rule_packets "$dump" "QUEUE -j RETURN")
     count[$family.backstop]=$(rule_packets "$dump" "BACKSTOP ")
     count[$family.invalid]=$(rule_packets "$dump" "AGENT .*INVALID")
     dump=$(dump_table "$family" filter)
@@ -711,7 +707,7 @@ json_text() {
 
 counters_json() { # FAMILY
   local key separator=""
-  for key in queued bypassed invalid rejected backstop; do
+  for key in queued invalid rejected backstop; do
     printf '%s"%s":%s' "$separator" "$key" "${count[$1.$key]:-0}"
     separator=,
   done
@@ -750,7 +746,7 @@ do_status() {
     [[ $state_found == no ]] || say "options: $state_options"
     say "backend: $backend"
     for family in $families; do
-      [[ -z ${count[$family.queued]:-} ]] || say "IPv$family: queued ${count[$family.queued]}, bypassed ${count[$family.bypassed]}, invalid dropped ${count[$family.invalid]}, rejected ${count[$family.rejected]}, backstop ${count[$family.backstop]}"
+      [[ -z ${count[$family.queued]:-} ]] || say "IPv$family: queued ${count[$family.queued]}, invalid dropped ${count[$family.invalid]}, rejected ${count[$family.rejected]}, backstop ${count[$family.backstop]}"
       [[ ${udp_kind[$family]} != none || $state_found == no ]] || say "IPv$family: UDP is never passed (this kernel has neither xt_u32 nor xt_bpf)"
     done
     for i in "${!problems[@]}"; do printf 'fault: %s; mend: %s\n' "${problems[$i]}" "${mends[$i]}"; done
@@ -763,7 +759,7 @@ do_status() {
 
 declare -A before=()  # "4 mangle": the dump at the start
 applied=()            # "4 mangle": changed so far, in order
-acct_changed=no previous_state="" installing=no
+acct_now=0 acct_changed=no previous_state="" installing=no
 
 apply_part() { # FAMILY TABLE
   local family=$1 table=$2 kind first_failure=""
@@ -790,7 +786,7 @@ install_steps() {
   for table in filter mangle; do # what acts first, what queues last
     for family in $families; do apply_part "$family" "$table" || return 1; done
     [[ $table == filter ]] || continue
-    if [[ $acct_before != 1 ]]; then
+    if [[ $acct_now != 1 ]]; then
       set_acct 1 || return 1
       acct_changed=yes
     fi
@@ -812,7 +808,7 @@ rollback() {
     run_restore "$family" "$(transaction "$table" "$(dump_table "$family" "$table")" "$(held_part "${before[$entry]}")")" ||
       warn "could not put IPv$family $table back: $failure"
   done
-  [[ $acct_changed == no ]] || set_acct "$acct_before" || warn "$failure"
+  [[ $acct_changed == no ]] || set_acct "$acct_now" || warn "$failure"
   if [[ -n $previous_state ]]; then
     printf '%s\n' "$previous_state" >"$state_file"
   else
@@ -905,7 +901,8 @@ do_install() {
   done
   note_absent
   [[ -e $ACCT ]] || [[ $dry_run == yes ]] || modprobe nf_conntrack 2>/dev/null || true
-  [[ -n $acct_before ]] || acct_before=$(cat "$ACCT" 2>/dev/null || echo 0)
+  acct_now=$(cat "$ACCT" 2>/dev/null || echo 0)
+  acct_before=${acct_before:-$acct_now}
   [[ $dry_run == yes ]] || store_state || die "cannot write $state_file"
   [[ $dry_run == yes ]] || warn_of_surprises
   installing=yes
