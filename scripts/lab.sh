@@ -64,11 +64,12 @@ in_namespace() {
 
 # --- processes -------------------------------------------------------------------------------------------------------
 
-# When a process started: with its id, that names it for good.
+# When a process started: with its id, that names it for good. Fails for one that has ended, reaped or not.
 start_time() {
   local stat
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
   stat=${stat##*) }
+  [[ $stat != [ZX]* ]] || return 1
   cut -d' ' -f20 <<<"$stat"
 }
 
@@ -270,9 +271,8 @@ start_servers() {
   head -c 4194304 /dev/zero >"$lab/www/bulk"
   {
     cat <<END
-user root;
 daemon off;
-worker_processes 1;
+master_process off;
 pid $lab/nginx.pid;
 error_log $lab/nginx-error.log warn;
 events { worker_connections 4096; }
