@@ -60,6 +60,16 @@ case_tls_false_name() {
   question -4 docs-site.org A
   fetch -4 -k --resolve docs-site.org:443:93.184.216.15 https://docs-site.org/
 }
+case_tls_denied_name() { fetch -4 https://sub.denied.net/; }
+case_tls_denied_address() {
+  fetch -4 https://listed-address.com/
+  fetch -6 https://listed-address.com/
+}
+case_http_denied_second_request() {
+  question -4 api-service.com A
+  hand_made sequence 93.184.216.11 'GET /1 HTTP/1.1\r\nHost: api-service.com\r\n\r\n' \
+    'GET /2 HTTP/1.1\r\nHost: evil-paste.com\r\n\r\n'
+}
 case_dns_udp() {
   question docs-site.org A
   question docs-site.org AAAA

@@ -4,7 +4,8 @@
 usage: lab_clients.py records HOST NAME CA SIZE...      a TLS client whose hello is cut into records of SIZE bytes
        lab_clients.py in-name HOST NAME CA              one whose records are cut inside the server name
        lab_clients.py segments HOST NAME CA SIZE [GAP]  one whose hello is sent in pieces of SIZE bytes, GAP s apart
-       lab_clients.py raw HOST REQUEST [REQUEST ...]    HTTP requests written in one go (\\r, \\n, \\0 understood)
+       lab_clients.py raw HOST REQUEST [REQUEST ...]    HTTP requests written in one go (\\r and \\n understood)
+       lab_clients.py sequence HOST REQUEST...          the same on one connection, each after the answer before
        lab_clients.py keepalive HOST NAME               GET, POST with a length, POST in chunks, GET: one connection
 
 HOST is an address or a name; TLS goes to port 443, HTTP to port 80. Exit 0 if the server answered as it should.
@@ -133,7 +134,17 @@ def exchange(host, requests, count, port=80):
         return read_answers(sock, count)
 
 
-def keepalive(host, name, port=80):
+def sequence(host, requests, port=80):
+    """Sends requests on one connection, each after the answer to the one before; returns the status codes."""
+    statuses = []
+    with socket.create_connection((host, port), timeout=TIMEOUT) as sock:
+        for request in requests:
+            sock.sendall(request)
+            statuses += read_answers(sock, 1)
+    return statuses
+
+
+def keepalive(host, name):
     """Four requests on one connection, each after the answer to the one before."""
     head = f"Host: {name}\r\nUser-Agent: lab\r\n"
     requests = [
@@ -144,12 +155,12 @@ def keepalive(host, name, port=80):
         "5\r\nfirst\r\n10;note=1\r\n, then sixteen b\r\n0\r\n\r\n",
         f"GET /last HTTP/1.1\r\n{head}\r\n",
     ]
-    statuses = []
-    with socket.create_connection((host, port), timeout=TIMEOUT) as sock:
-        for request in requests:
-            sock.sendall(request.encode())
-            statuses += read_answers(sock, 1)
-    return statuses
+    return sequence(host, [request.encode() for request in requests])
+
+
+def unescaped(text):
+    """The bytes that a command line's \\r and \\n stand for."""
+    return text.encode().decode("unicode_escape").encode("latin-1")
 
 
 def main(words):
@@ -168,8 +179,9 @@ def main(words):
             answer = tls_by_hand(host, name, ca, lambda c, hello: send_in_pieces(c.socket, hello, int(size), pause))
             return answer.startswith(b"HTTP/1.1 200")
         case ["raw", host, *requests] if requests:
-            blob = "".join(requests).encode().decode("unicode_escape").encode("latin-1")
-            return exchange(host, blob, len(requests)) == [200] * len(requests)
+            return exchange(host, unescaped("".join(requests)), len(requests)) == [200] * len(requests)
+        case ["sequence", host, *requests] if requests:
+            return sequence(host, [unescaped(request) for request in requests]) == [200] * len(requests)
         case ["keepalive", host, name]:
             return keepalive(host, name) == [200] * 4
     print(__doc__, file=sys.stderr)
