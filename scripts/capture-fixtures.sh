@@ -175,7 +175,7 @@ finish() {
   "$here/lab.sh" --prefix "$prefix" down
   rm -rf "$work"
   give_back "$fixtures"
-  give_back "$here/../.build"
+  give_back "$here/../.build/fixture-venv"
 }
 trap finish EXIT
 "$here/lab.sh" --prefix "$prefix" up

@@ -41,8 +41,7 @@ finish() {
   local status=$?
   if [[ -e /run/netns/$namespace ]]; then ip netns del "$namespace"; fi
   rm -rf "$reports"
-  give_back .build
-  give_back Package.resolved
+  give_back_build "$PWD"
   exit "$status"
 }
 trap finish EXIT

@@ -162,8 +162,19 @@ have_nfqueue() {
   }
 }
 
-# Gives what root made under a directory back to who called sudo, so that the next unprivileged build can write there.
+# Gives what root made under a path back to who called sudo.
 give_back() {
   [[ $EUID -eq 0 && -n ${SUDO_UID:-} && -n ${SUDO_GID:-} && -e $1 ]] || return 0
   find "$1" -xdev -user 0 -exec chown -h "$SUDO_UID:$SUDO_GID" {} +
+}
+
+# The same for what a build in this repository made, so that the next unprivileged one can write there. Swift's package
+# manager keeps a lock in the temporary directory besides, named after the path.
+give_back_build() {
+  local repository=$1 lock
+  give_back "$repository/.build"
+  give_back "$repository/Package.resolved"
+  for lock in "${TMPDIR:-/tmp}/${repository//\//_}_.build"*.lock; do
+    if [[ -f $lock && ! -L $lock ]]; then give_back "$lock"; fi
+  done
 }
