@@ -111,15 +111,6 @@ cases() {
   declare -F | sed -n 's/^declare -f case_//p' | tr _ -
 }
 
-prepare_post_quantum() {
-  local venv=$here/../.build/fixture-venv
-  [[ -x $venv/bin/python ]] && "$venv/bin/python" -c 'import curl_cffi' 2>/dev/null && return 0
-  rm -rf "$venv"
-  mkdir -p "$here/../.build"
-  /usr/bin/python3 -m venv "$venv"
-  "$venv/bin/pip" install -q 'curl_cffi>=0.11,<1' || die "curl_cffi cannot be installed from PyPI"
-}
-
 # Whole packets with true checksums: what a card would put on a wire, not what a veth hands over.
 wire_like() {
   local end
@@ -166,7 +157,7 @@ for name in "${chosen[@]}"; do
 done
 need_root
 install_packages "${PACKAGES_LAB[@]}" "${PACKAGES_CAPTURE[@]}"
-if [[ " ${chosen[*]} " == *post-quantum* ]]; then prepare_post_quantum; fi
+if [[ " ${chosen[*]} " == *post-quantum* ]]; then prepare_post_quantum "$here/.."; fi
 
 prefix=nfqcapture-$$
 lab=${TMPDIR:-/tmp}/nfq-egressd-lab/$prefix

@@ -162,6 +162,20 @@ have_nfqueue() {
   }
 }
 
+# Makes .build/fixture-venv with curl_cffi: BoringSSL as Chrome uses it, the one client here that sends a post-quantum
+# hello. From PyPI, by pip.
+prepare_post_quantum() {
+  local venv=$1/.build/fixture-venv
+  [[ -x $venv/bin/python ]] && "$venv/bin/python" -c 'import curl_cffi' 2>/dev/null && return 0
+  rm -rf "$venv"
+  mkdir -p "$1/.build"
+  if ! /usr/bin/python3 -m venv "$venv" >/dev/null 2>&1 || ! "$venv/bin/pip" install -q 'curl_cffi>=0.11,<1' >/dev/null 2>&1; then
+    rm -rf "$venv"
+    complain "curl_cffi cannot be installed from PyPI (no post-quantum client)"
+    return 1
+  fi
+}
+
 # Gives what root made under a path back to who called sudo.
 give_back() {
   [[ $EUID -eq 0 && -n ${SUDO_UID:-} && -n ${SUDO_GID:-} && -e $1 ]] || return 0
