@@ -222,7 +222,8 @@ def configuration_for(directory, **changes):
 
 def setup_rules(lab, *words, check=True):
     """Runs iptables-setup.sh in the host's namespace."""
-    return lab.run("host", SETUP, *words, check=check)
+    # The script's records go with the lab.
+    return lab.run("host", "env", f"NFQ_EGRESSD_RUN_DIR={lab.directory}/rules", SETUP, *words, check=check)
 
 
 def install_rules(lab, on_failure="closed"):
