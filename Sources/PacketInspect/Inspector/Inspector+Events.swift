@@ -34,44 +34,57 @@ extension Inspector {
     let session = flows[index].session
     raiseBudgetFlags(outcome, session, now, &sink)
     if let match = outcome.match, sessions[session].isFirstDenyHit(match) {
-      var event = event(.alert(ReviewFlag(kind: .denyHit, summary: summary(match))), on: index, at: now)
-      describe(outcome, in: &event)
-      sink.record(event)
+      let place = match.line > 0 ? "\(match.list), line \(match.line)" : match.list
+      raise(
+        .denyHit, "The session reached for \(match.entry), which is on the deny-list \(place).",
+        [FlagEvidence("list", match.list), FlagEvidence("entry", match.entry), FlagEvidence("line", match.line)],
+        outcome, index, now, &sink)
     }
     if let destination = outcome.destination, destination.isNew,
       destination.evidence == .sniUnverified || destination.evidence == .hostUnverified
     {
-      let summary = "The session claims a name that no trusted resolver gave for \(flows[index].server); charged to \(destination.key)."
-      var event = event(.alert(ReviewFlag(kind: .nameUnverified, summary: summary)), on: index, at: now)
-      describe(outcome, in: &event)
-      sink.record(event)
+      raise(
+        .nameUnverified,
+        "The session claims a name that no trusted resolver gave for \(flows[index].server); charged to \(destination.key).",
+        [FlagEvidence("address", flows[index].server.description), FlagEvidence("charged", destination.key)],
+        outcome, index, now, &sink)
     }
   }
 
-  /// Raises the budget's flags.
-  mutating func raiseBudgetFlags<Sink: EventSink>(
+  /// Raises a flag on a flow.
+  mutating func raise<Sink: EventSink>(
+    _ kind: FlagKind, _ summary: String, _ evidence: [FlagEvidence], _ outcome: ContactOutcome, _ index: Int32,
+    _ now: Timestamp, _ sink: inout Sink
+  ) {
+    var event = event(.alert(flag(kind, summary, evidence)), on: index, at: now)
+    describe(outcome, in: &event)
+    sink.record(event)
+  }
+
+  /// Raises the budget's flags, which are the session's.
+  private mutating func raiseBudgetFlags<Sink: EventSink>(
     _ outcome: ContactOutcome, _ session: Int32, _ now: Timestamp, _ sink: inout Sink
   ) {
     guard outcome.raisesReached || outcome.raisesWarning, let policy = sessions[session].budgetPolicy else { return }
     let used = sessions[session].budget.used
-    let flag: ReviewFlag
+    let summary: String
     if outcome.raisesReached {
       let rest = policy.onReach == .hold ? "Destinations not yet contacted are held." : "The session goes on."
-      flag = ReviewFlag(
-        kind: .budgetReached,
-        summary: "\(used) distinct destinations: the ceiling of \(policy.destinations) is reached. \(rest)")
+      summary = "\(used) distinct destinations: the ceiling of \(policy.destinations) is reached. \(rest)"
     } else {
-      flag = ReviewFlag(kind: .budgetWarning, summary: "\(used) of \(policy.destinations) distinct destinations are used.")
+      summary = "\(used) of \(policy.destinations) distinct destinations are used."
     }
-    var event = Event(time: now, body: .alert(flag))
+    let evidence = [FlagEvidence("used", used), FlagEvidence("ceiling", policy.destinations)]
+    let kind: FlagKind = outcome.raisesReached ? .budgetReached : .budgetWarning
+    var event = Event(time: now, body: .alert(flag(kind, summary, evidence)))
     attach(session, to: &event)
     event.destination = outcome.destination
     sink.record(event)
   }
 
-  private func summary(_ match: DenyMatch) -> String {
-    let place = match.line > 0 ? "\(match.list), line \(match.line)" : match.list
-    return "The session reached for \(match.entry), which is on the deny-list \(place)."
+  private mutating func flag(_ kind: FlagKind, _ summary: String, _ evidence: [FlagEvidence]) -> ReviewFlag {
+    defer { nextFlagID &+= 1 }
+    return ReviewFlag(id: nextFlagID, kind: kind, summary: summary, evidence: evidence)
   }
 
   /// Tells of the first packet of a flow that was refused, or would have been.

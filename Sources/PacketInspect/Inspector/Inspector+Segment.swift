@@ -98,10 +98,9 @@ extension Inspector {
     let isFirst = flows[index].reason != .evasion
     flows[index].reason = .evasion
     if isFirst {
-      let flag = ReviewFlag(kind: .evasion, summary: "Overlapping TCP segments of one flow carry different bytes.")
-      var event = event(.alert(flag), on: index, at: now)
-      describe(outcome, in: &event)
-      sink.record(event)
+      raise(
+        .evasion, "Overlapping TCP segments of one flow carry different bytes.",
+        [FlagEvidence("packets", Int(flows[index].clientPackets))], outcome, index, now, &sink)
     }
     return refuse(index, outcome, meta, now, &sink) ?? current(index)
   }

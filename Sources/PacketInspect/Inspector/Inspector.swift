@@ -17,6 +17,8 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   /// What was done so far.
   public internal(set) var counters = InspectorCounters()
 
+  var nextFlagID: UInt64
+
   // Reused, so that parsing allocates only what it has not grown to yet.
   var hello = ClientHello()
   var head = HTTPRequestHead()
@@ -24,6 +26,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var scratch: [UInt8] = []
 
   /// An inspector. `seed` keys the hash tables: secret in live use, fixed in replay, so that replay is repeatable.
+  /// Flows and flags are numbered from `firstFlowID`, which a restart moves on so that no number comes twice.
   public init(
     policy: PolicySnapshot, domains: Domains, limits: InspectorLimits = InspectorLimits(),
     seed: UInt64 = 0x51_7c_c1_b7_27_22_0a_95, firstFlowID: UInt64 = 1
@@ -31,6 +34,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     self.policy = policy
     self.domains = domains
     self.limits = limits
+    nextFlagID = firstFlowID
     flows = FlowTable(capacity: limits.flows, seed: seed, firstID: firstFlowID)
     deadlines = NamelessDeadlines(capacity: limits.flows)
     questions = OutstandingQuestions(seed: seed)

@@ -162,10 +162,34 @@ public enum FlagKind: String, Sendable, CaseIterable {
 
 /// A flag for review.
 public struct ReviewFlag: Hashable, Sendable {
+  /// A number that no other flag of this daemon has.
+  public var id: UInt64
   /// The kind.
   public var kind: FlagKind
   /// One sentence for a reviewer; sizes and names, never content.
   public var summary: String
+  /// What the flag rests on, in figures and names.
+  public var evidence: [FlagEvidence]
+}
+
+/// One figure or name that a flag rests on.
+public struct FlagEvidence: Hashable, Sendable {
+  /// What it is.
+  public var name: String
+  /// How much, or which.
+  public var value: StatValue
+
+  /// A figure.
+  public init(_ name: String, _ count: Int) {
+    self.name = name
+    value = .count(UInt64(max(0, count)))
+  }
+
+  /// A name.
+  public init(_ name: String, _ text: String) {
+    self.name = name
+    value = .text(text)
+  }
 }
 
 /// Where events go. The packet path calls it and never waits for it.

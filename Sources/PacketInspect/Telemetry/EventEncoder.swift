@@ -137,13 +137,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     json.open()
     if case .stats(let kind, let figures) = event.body {
       json.member("kind", kind)
-      for figure in figures {
-        json.key(figure.name)
-        switch figure.value {
-        case .count(let count): json.value(count)
-        case .text(let text): json.value(text)
-        }
-      }
+      for figure in figures { write(figure.name, figure.value, into: &json) }
     }
     if let session = event.session {
       json.member("session", session.id)
@@ -171,8 +165,13 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     case .alert(let flag):
       json.key("flag")
       json.open()
+      json.member("id", flag.id)
       json.member("kind", flag.kind.rawValue)
       json.member("summary", flag.summary)
+      json.key("evidence")
+      json.open()
+      for item in flag.evidence { write(item.name, item.value, into: &json) }
+      json.close()
       json.close()
     case .tls(let hello):
       json.key("tls")
@@ -206,6 +205,14 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       json.close()
     }
     json.close()
+  }
+
+  private func write(_ name: String, _ value: StatValue, into json: inout JSONWriter) {
+    json.key(name)
+    switch value {
+    case .count(let count): json.value(count)
+    case .text(let text): json.value(text)
+    }
   }
 
   private func writeOddities(_ oddities: Oddities, into json: inout JSONWriter) {
