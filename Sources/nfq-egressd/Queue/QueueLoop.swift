@@ -40,8 +40,8 @@ struct QueueLoop<Handler: PacketHandler>: ~Copyable {
   private let tickInterval: Int64
   private var lastTick = WallClock.now()
 
-  /// How long a stop may go on receiving. Only a flood reaches it: what is queued at a stop takes milliseconds.
-  private static var drainLimit: Int64 { 1_000_000_000 }
+  /// How long a stop may go on receiving. Only a flood reaches it: a full queue takes a fraction of a second.
+  private static var drainLimit: Int64 { 5_000_000_000 }
 
   init(
     socket: consuming QueueSocket, handler: consuming Handler, layout: MarkLayout, control: QueueControl,

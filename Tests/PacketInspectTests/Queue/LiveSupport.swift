@@ -82,7 +82,7 @@ final class LiveProcess {
     unsafe arguments.append(nil)
     var child: pid_t = 0
     let failure = unsafe posix_spawnp(&child, command[0], &actions, nil, arguments, environ)
-    for unsafeargument in unsafe arguments { unsafe free(argument) }
+    unsafe arguments.forEach { unsafe free($0) }
     unsafe posix_spawn_file_actions_destroy(&actions)
     close(outputEnds[1])
     close(inputEnds[0])
