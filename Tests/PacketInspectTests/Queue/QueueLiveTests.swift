@@ -365,6 +365,77 @@ struct QueueLiveTests {
     _ = consume rule
   }
 
+  @Test("Packets beyond the number that may be held are dropped and counted, those left unanswered are held")
+  func holdCapacity() throws {
+    let rule = try LiveRule("mangle", "OUTPUT -o lo -p udp --dport 9110 -j NFQUEUE --queue-num 31")
+    var options = QueueOptions(number: 31)
+    options.heldPackets = 3
+    var socket = try QueueSocket(options)
+    let program = try LiveProcess.python(
+      """
+      inbound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+      inbound.bind(('127.0.0.1', 9110))
+      outbound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+      for number in range(5): outbound.sendto(b'%d' % number, ('127.0.0.1', 9110))
+      print('sent')
+      inbound.settimeout(2)
+      got = []
+      try:
+          while True: got.append(inbound.recv(10).decode())
+      except TimeoutError: pass
+      print('got', *got)
+      """)
+    #expect(program.line() == "sent")
+    _ = try socket.receive(waiting: true)
+    var ids: [PacketID] = []
+    while let packet = socket.next() { ids.append(packet.id) }
+    #expect(ids.map(\.rawValue) == [1, 2, 3, 4, 5])
+    // No answer to any: the next receive holds the first three and drops the others.
+    _ = try socket.receive(waiting: false)
+    try socket.flush()
+    let counters = socket.counters
+    #expect(counters.held == 3)
+    #expect(counters.holdOverflows == 2)
+    for id in ids.prefix(3) { try socket.give(PacketVerdict(accepts: true, mark: nil), to: id) }
+    try socket.flush()
+    #expect(program.line() == "got 0 1 2")
+    #expect(socket.counters.held == 0)
+    _ = consume rule
+  }
+
+  @Test("A queue bound in the middle of traffic misses none of the packets it was given")
+  func bindUnderTraffic() throws {
+    let rule = try LiveRule("mangle", "OUTPUT -o lo -p udp --dport 9111 -j NFQUEUE --queue-num 31 --queue-bypass")
+    let program = try LiveProcess.python(
+      """
+      outbound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+      print('sending')
+      end = time.time() + 3
+      while time.time() < end: outbound.sendto(b'x', ('127.0.0.1', 9111))
+      """)
+    #expect(program.line() == "sending")
+    for _ in 0..<20 {
+      var socket = try QueueSocket(QueueOptions(number: 31))
+      var first: UInt32?
+      for _ in 0..<20 {
+        guard case .messages = try socket.receive(waiting: true) else { continue }
+        while let packet = socket.next() {
+          first = first ?? packet.id.rawValue
+          try socket.give(PacketVerdict(accepts: true, mark: nil), to: packet.id)
+        }
+        try socket.flush()
+      }
+      try socket.unbind()
+      let counters = socket.counters
+      #expect(first == 1)
+      #expect(counters.received > 0)
+      #expect(counters.missing == 0)
+      #expect(counters.malformed == 0)
+      #expect(counters.verdictErrors == 0)
+    }
+    _ = consume rule
+  }
+
   @Test("An idle queue ticks at least every 100 ms")
   func ticks() throws {
     let gate = Gate()
