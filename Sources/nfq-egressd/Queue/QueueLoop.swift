@@ -22,6 +22,9 @@ final class QueueControl: Sendable {
   /// The counts as of the last tick.
   var counters: QueueCounters { published.withLock { $0 } }
 
+  /// The queue has ended.
+  fileprivate func retire() { waker?.retire() }
+
   fileprivate var isStopping: Bool { stopping.load(ordering: .acquiring) }
 
   /// Never waits: when a reader is just there, the next tick publishes.
@@ -56,6 +59,7 @@ struct QueueLoop<Handler: PacketHandler>: ~Copyable {
 
   /// Serves the queue until it is told to stop, then drains and unbinds it.
   mutating func run() throws(QueueError) {
+    defer { control.retire() }
     while !control.isStopping {
       let arrival = try socket.receive(waiting: true)
       // One look at the clock serves all packets of a receive.

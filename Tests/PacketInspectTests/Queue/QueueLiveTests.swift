@@ -353,6 +353,7 @@ struct QueueLiveTests {
     thread.control.stop()
     gate.open.store(true, ordering: .releasing)
     try thread.join()
+    thread.control.wake()
     program.say("count")
     #expect(program.line() == "got 2000")
     let counters = thread.control.counters
