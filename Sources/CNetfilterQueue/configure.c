@@ -177,7 +177,7 @@ static cnfq_status command(cnfq_queue *queue, struct nlmsghdr *message, int *err
 }
 
 static cnfq_status simple_command(cnfq_queue *queue, uint8_t number, int *error_number) {
-  uint8_t buffer[MNL_NLMSG_HDRLEN + 64];
+  _Alignas(struct nlmsghdr) uint8_t buffer[MNL_NLMSG_HDRLEN + 64];
   struct nlmsghdr *message = nfq_nlmsg_put((char *)buffer, NFQNL_MSG_CONFIG, queue->options.queue);
   nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, number);
   return command(queue, message, error_number);
@@ -206,7 +206,7 @@ static cnfq_status set_length_and_flags(cnfq_queue *queue, int *error_number) {
   if (queue->options.uid_gid) flags |= NFQA_CFG_F_UID_GID;
   if (flags == 0 && queue->options.length == 0) return CNFQ_OK;
 
-  uint8_t buffer[MNL_NLMSG_HDRLEN + 128];
+  _Alignas(struct nlmsghdr) uint8_t buffer[MNL_NLMSG_HDRLEN + 128];
   struct nlmsghdr *message = nfq_nlmsg_put((char *)buffer, NFQNL_MSG_CONFIG, queue->options.queue);
   if (queue->options.length != 0) nfq_nlmsg_cfg_put_qmaxlen(message, queue->options.length);
   if (flags != 0) {
@@ -222,7 +222,7 @@ static cnfq_status set_length_and_flags(cnfq_queue *queue, int *error_number) {
 static cnfq_status set_copy_range(cnfq_queue *queue, int *error_number) {
   uint32_t range = queue->options.copy_range;
   if (range == 0 || range > CNFQ_MAX_COPY_RANGE) range = CNFQ_MAX_COPY_RANGE;
-  uint8_t buffer[MNL_NLMSG_HDRLEN + 64];
+  _Alignas(struct nlmsghdr) uint8_t buffer[MNL_NLMSG_HDRLEN + 64];
   struct nlmsghdr *message = nfq_nlmsg_put((char *)buffer, NFQNL_MSG_CONFIG, queue->options.queue);
   nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, (int)range);
   const cnfq_status status = command(queue, message, error_number);
@@ -267,7 +267,7 @@ void cnfq_wake(int wake_descriptor) {
   // A command without effect whose answer lands in the receive buffer. This way the reader needs no second
   // descriptor to wait for, hence no poll before each receive. It cannot fail to wake: if the answer finds the
   // buffer full there is something to read, and without privilege the refusal is the answer.
-  uint8_t buffer[MNL_NLMSG_HDRLEN + 64];
+  _Alignas(struct nlmsghdr) uint8_t buffer[MNL_NLMSG_HDRLEN + 64];
   struct nlmsghdr *message = nfq_nlmsg_put((char *)buffer, NFQNL_MSG_CONFIG, 0);
   nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_PF_BIND);
   message->nlmsg_flags |= NLM_F_ACK;

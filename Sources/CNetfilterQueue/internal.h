@@ -68,7 +68,7 @@ struct cnfq_queue {
   /// The next id if nothing is lost. The kernel numbers the packets of a queue from 1.
   uint32_t expected_id;
 
-  uint8_t out[CNFQ_OUT_VERDICTS * CNFQ_VERDICT_SIZE];
+  _Alignas(struct nlmsghdr) uint8_t out[CNFQ_OUT_VERDICTS * CNFQ_VERDICT_SIZE];
   size_t out_length;
   /// Packets answered by what is in `out`.
   uint32_t out_packets;

@@ -22,6 +22,9 @@ final class QueueControl: Sendable {
   /// The counts as of the last tick.
   var counters: QueueCounters { published.withLock { $0 } }
 
+  /// The queue has ended.
+  fileprivate func retire() { waker?.retire() }
+
   fileprivate var isStopping: Bool { stopping.load(ordering: .acquiring) }
 
   /// Never waits: when a reader is just there, the next tick publishes.
@@ -40,8 +43,8 @@ struct QueueLoop<Handler: PacketHandler>: ~Copyable {
   private let tickInterval: Int64
   private var lastTick = WallClock.now()
 
-  /// How long a stop may go on receiving. Only a flood reaches it: what is queued at a stop takes milliseconds.
-  private static var drainLimit: Int64 { 1_000_000_000 }
+  /// How long a stop may go on receiving. Only a flood reaches it: a full queue takes a fraction of a second.
+  private static var drainLimit: Int64 { 5_000_000_000 }
 
   init(
     socket: consuming QueueSocket, handler: consuming Handler, layout: MarkLayout, control: QueueControl,
@@ -56,6 +59,7 @@ struct QueueLoop<Handler: PacketHandler>: ~Copyable {
 
   /// Serves the queue until it is told to stop, then drains and unbinds it.
   mutating func run() throws(QueueError) {
+    defer { control.retire() }
     while !control.isStopping {
       let arrival = try socket.receive(waiting: true)
       // One look at the clock serves all packets of a receive.

@@ -1,5 +1,6 @@
 import CNetfilterQueue
 import PacketInspect
+import Synchronization
 
 /// How a queue is opened.
 struct QueueOptions: Sendable {
@@ -199,12 +200,21 @@ struct QueueSocket: ~Copyable {
 
 /// Ends the wait of a queue's thread, from any thread.
 final class QueueWaker: Sendable {
-  private let descriptor: Int32
+  /// A duplicate of the queue's socket; negative when retired.
+  private let descriptor: Mutex<Int32>
 
-  fileprivate init(descriptor: Int32) { self.descriptor = descriptor }
+  fileprivate init(descriptor: Int32) { self.descriptor = Mutex(descriptor) }
 
-  deinit { cnfq_wake_close(descriptor) }
+  deinit { retire() }
 
-  /// The receive in progress, or the next, returns at once.
-  func wake() { cnfq_wake(descriptor) }
+  /// The receive in progress, or the next, returns at once. Nothing happens after the end of the queue.
+  func wake() { descriptor.withLock { if $0 >= 0 { cnfq_wake($0) } } }
+
+  /// Lets go of the socket: as long as a duplicate is open, the kernel keeps a queue that nobody serves.
+  func retire() {
+    descriptor.withLock {
+      cnfq_wake_close($0)
+      $0 = -1
+    }
+  }
 }

@@ -63,7 +63,12 @@ struct QueueStatistics: Hashable, Sendable {
 enum ProcFile {
   /// The file's text; nil when it cannot be read.
   static func read(_ path: String) -> String? {
-    guard let file = FileHandle(forReadingAtPath: path), let data = try? file.readToEnd() else { return nil }
-    return String(decoding: data, as: UTF8.self)
+    guard let file = FileHandle(forReadingAtPath: path) else { return nil }
+    do {
+      // Nothing to read is nil here, and an empty text.
+      return String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self)
+    } catch {
+      return nil
+    }
   }
 }
