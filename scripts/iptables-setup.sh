@@ -401,7 +401,8 @@ table_exists() { # FAMILY TABLE: without bringing it into being
     [[ $1 == 4 ]] || names=/proc/net/ip6_tables_names
     [[ -r $names ]] && grep -qx "$2" "$names"
   else
-    [[ -n $("${save[$1]}" -t "$2" 2>/dev/null) ]]
+    # asked for one table by name, it shows the defaults of one that is not there
+    grep -Eq "^\*$2\$|Table .$2. is incompatible" < <("${save[$1]}" 2>/dev/null)
   fi
 }
 
