@@ -759,7 +759,7 @@ do_status() {
 # ---------------------------------------------------------------- install
 
 declare -A before=()  # "4 mangle": the dump at the start
-applied=()            # "4 mangle": changed so far, in order
+applied=()            # "4 mangle": begun so far, in order
 acct_now=0 acct_changed=no previous_state="" installing=no
 
 apply_part() { # FAMILY TABLE
@@ -767,10 +767,10 @@ apply_part() { # FAMILY TABLE
   local kinds=${udp_kind[$family]}
   [[ $table != mangle ]] || kinds="u32 bpf none"
   [[ $dry_run == no ]] || kinds=u32
+  applied+=("$family $table") # before it is done: a signal may come in the midst of it
   for kind in $kinds; do
     udp_kind[$family]=$kind
     if run_restore "$family" "$(transaction "$table" "${before["$family $table"]}" "$(wanted_part "$family" "$table" "$kind")")"; then
-      applied+=("$family $table")
       [[ $kind != none || $table != mangle ]] ||
         warn "IPv$family: this kernel has neither xt_u32 nor xt_bpf: UDP flows are never passed, every datagram goes to the queue"
       return 0
@@ -788,8 +788,8 @@ install_steps() {
     for family in $families; do apply_part "$family" "$table" || return 1; done
     [[ $table == filter ]] || continue
     if [[ $acct_now != 1 ]]; then
-      set_acct 1 || return 1
       acct_changed=yes
+      set_acct 1 || return 1
     fi
   done
   [[ $dry_run == yes ]] && return 0

@@ -263,6 +263,23 @@ def test_a_failing_second_install_puts_the_first_one_back(namespace, setup, tmp_
     assert saved("nft", 4, ns) == saved("nft", 6, ns) == {}
 
 
+def test_an_interrupted_install_puts_everything_back(namespace, run_dir, tmp_path):
+    ns = namespace("signal")
+    begun = tmp_path / "begun"
+    shim(tmp_path, "ip6tables-nft-restore", f'[[ $input == *"*mangle"*"-I FORWARD"* ]] && touch {begun} && sleep 0.5 && false')
+    env = dict(os.environ, NFQ_EGRESSD_RUN_DIR=str(run_dir), PATH=f"{tmp_path}:{os.environ['PATH']}")
+    argv = ["nsenter", f"--net=/var/run/netns/{ns}", lab.SCRIPT, "install", "--backend", "nft", *AGENTS]
+    with subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 10
+        while not begun.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.terminate()
+        errors = process.communicate(timeout=20)[1]
+    assert process.returncode == 1 and "interrupted: nothing installed" in errors
+    assert run("nft", "list", "ruleset", ns=ns).stdout == ""
+    assert run("cat", "/proc/sys/net/netfilter/nf_conntrack_acct", ns=ns).stdout == "0\n"
+
+
 @pytest.mark.parametrize("backend", ["nft", "legacy"])
 def test_dry_run_prints_the_commands_and_changes_nothing(backend, namespace, setup, run_dir):
     ns = namespace("dry")
@@ -747,6 +764,19 @@ def test_a_cgroups_ordinal_is_the_slot_in_its_packets_mark(cgroups, rules, names
     assert asks(HOST, UDP, NET4, 53, b"deny-me")[0] == b"deny-me"
     assert responder.count() == 0, "processes outside the cgroups are no agents"
     assert counters(setup)["backstop"] == 0
+
+
+def test_the_listing_in_the_documentation_is_what_install_makes(cgroups, rules):
+    name = os.path.basename(cgroups[0])
+    page = open(os.path.join(os.path.dirname(lab.SCRIPT), "..", "docs", "rules.md")).read()
+    written = [line for line in page.splitlines() if line.startswith("-A ")]
+    rules("--interface", "podman0", "--cgroup", name, "--exempt", "192.0.2.0/24", responder=False)
+    made = [
+        line.replace(name, "agents/demo").replace('"agents/demo"', "agents/demo")
+        for line in run("iptables-save", ns=HOST).stdout.splitlines()
+        if "NFQ-EGRESSD-" in line and line.startswith("-A ")
+    ]
+    assert sorted(line.replace('"agents/demo"', "agents/demo") for line in written) == sorted(made)
 
 
 def test_a_cgroup_that_is_missing_or_made_anew_is_told(cgroups, path, setup, rules):
