@@ -201,6 +201,18 @@ def test_base_chains_that_install_made_in_a_table_of_others_go_again(namespace, 
     assert run("nft", "list", "ruleset", ns=ns).stdout == before
 
 
+def test_rules_of_others_that_lead_to_ours_stay_until_ours_go(namespace, setup):
+    ns = namespace("led")
+    setup("install", "--backend", "nft", "--interface", "br0", ns=ns)
+    run("iptables-nft", "-N", "OTHER", ns=ns)
+    run("iptables-nft", "-A", "OTHER", "-j", "NFQ-EGRESSD-VERDICT", ns=ns)
+    setup("install", "--backend", "nft", "--interface", "br1", ns=ns)
+    assert "-A OTHER -j NFQ-EGRESSD-VERDICT" in run("iptables-nft-save", ns=ns).stdout
+    assert "led to a chain of ours" in setup("remove", ns=ns).stderr
+    assert saved("nft", 4, ns) == {"*filter": [
+        "*filter", ":INPUT ACCEPT", ":FORWARD ACCEPT", ":OUTPUT ACCEPT", ":OTHER -", "COMMIT"]}
+
+
 def test_a_table_of_ours_that_others_use_now_stays(namespace, setup):
     ns = namespace("used")
     setup("install", "--backend", "nft", *AGENTS, ns=ns)
