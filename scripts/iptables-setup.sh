@@ -367,6 +367,7 @@ jump_rule() { # TABLE BASE: the rule without -A/-I BASE
 }
 
 chains_of() { if [[ $1 == mangle ]]; then echo "$MANGLE_CHAINS"; else echo "$FILTER_CHAINS"; fi; }
+is_base() { [[ " $(bases_of "$1") " == *" $2 "* ]]; } # TABLE CHAIN
 bases_of() { if [[ $1 == mangle ]]; then echo "$MANGLE_BASES"; else echo "$FILTER_BASES"; fi; }
 
 # ---------------------------------------------------------------- iptables
@@ -401,7 +402,8 @@ table_exists() { # FAMILY TABLE: without bringing it into being
     [[ $1 == 4 ]] || names=/proc/net/ip6_tables_names
     [[ -r $names ]] && grep -qx "$2" "$names"
   else
-    [[ -n $("${save[$1]}" -t "$2" 2>/dev/null) ]]
+    # asked for one table by name, it shows the defaults of one that is not there
+    grep -Eq "^\*$2\$|Table .$2. is incompatible" < <("${save[$1]}" 2>/dev/null)
   fi
 }
 
@@ -415,7 +417,7 @@ dump_table() { # FAMILY TABLE
 own_chains() { sed -n "s/^:\($PREFIX-[A-Z]*\) .*/\1/p"; }
 own_rules() { sed -n "s/^\(\[[0-9:]*\] \)\{0,1\}\(-A $PREFIX-.*\)/\2/p"; }
 
-# Our jumps in base chains: BASE POSITION LENGTH RULE, LENGTH being the rules in that chain.
+# Jumps to our chains from all others: CHAIN POSITION LENGTH RULE, LENGTH being the rules in that chain.
 own_jumps() {
   sed 's/^\[[0-9:]*\] //' | awk -v ours="^-[jg] $PREFIX-" -v own="^$PREFIX-" '
     $1 == "-A" && $2 !~ own {
@@ -435,7 +437,10 @@ own_jumps() {
 transaction() { # TABLE DUMP WANTED
   local table=$1 dump=$2 wanted=$3 base rule chain line body=""
   while read -r base _ _ rule; do
-    [[ -z $base ]] || body+="-D $base $rule"$'\n'
+    [[ -n $base ]] || continue
+    # someone else's own jump goes only with the chain that it leads to
+    [[ -z $wanted ]] || is_base "$table" "$base" || continue
+    body+="-D $base $rule"$'\n'
   done < <(own_jumps <<<"$dump")
   while read -r line; do
     chain=${line#-A } chain=${chain%% *}
@@ -466,13 +471,13 @@ wanted_part() { # FAMILY TABLE UDP-KIND: what install makes
 }
 
 # What a dump holds of ours, in the form of wanted_part: for putting it back.
-held_part() { # DUMP
+held_part() { # TABLE DUMP
   local base position rule
-  own_chains <<<"$1" | sed 's/^/:/'
-  own_rules <<<"$1"
+  own_chains <<<"$2" | sed 's/^/:/'
+  own_rules <<<"$2"
   while read -r base position _ rule; do
-    [[ -z $base ]] || printf -- '-I %s %s %s\n' "$base" "$position" "$rule"
-  done < <(own_jumps <<<"$1")
+    [[ -z $base ]] || ! is_base "$1" "$base" || printf -- '-I %s %s %s\n' "$base" "$position" "$rule"
+  done < <(own_jumps <<<"$2")
 }
 
 failure="" # what iptables said when a step failed
@@ -758,7 +763,7 @@ do_status() {
 # ---------------------------------------------------------------- install
 
 declare -A before=()  # "4 mangle": the dump at the start
-applied=()            # "4 mangle": changed so far, in order
+applied=()            # "4 mangle": begun so far, in order
 acct_now=0 acct_changed=no previous_state="" installing=no
 
 apply_part() { # FAMILY TABLE
@@ -766,10 +771,10 @@ apply_part() { # FAMILY TABLE
   local kinds=${udp_kind[$family]}
   [[ $table != mangle ]] || kinds="u32 bpf none"
   [[ $dry_run == no ]] || kinds=u32
+  applied+=("$family $table") # before it is done: a signal may come in the midst of it
   for kind in $kinds; do
     udp_kind[$family]=$kind
     if run_restore "$family" "$(transaction "$table" "${before["$family $table"]}" "$(wanted_part "$family" "$table" "$kind")")"; then
-      applied+=("$family $table")
       [[ $kind != none || $table != mangle ]] ||
         warn "IPv$family: this kernel has neither xt_u32 nor xt_bpf: UDP flows are never passed, every datagram goes to the queue"
       return 0
@@ -787,8 +792,8 @@ install_steps() {
     for family in $families; do apply_part "$family" "$table" || return 1; done
     [[ $table == filter ]] || continue
     if [[ $acct_now != 1 ]]; then
-      set_acct 1 || return 1
       acct_changed=yes
+      set_acct 1 || return 1
     fi
   done
   [[ $dry_run == yes ]] && return 0
@@ -805,7 +810,7 @@ rollback() {
   local i entry family table kept=$failure
   for ((i = ${#applied[@]} - 1; i >= 0; i--)); do
     entry=${applied[i]} family=${entry% *} table=${entry#* }
-    run_restore "$family" "$(transaction "$table" "$(dump_table "$family" "$table")" "$(held_part "${before[$entry]}")")" ||
+    run_restore "$family" "$(transaction "$table" "$(dump_table "$family" "$table")" "$(held_part "$table" "${before[$entry]}")")" ||
       warn "could not put IPv$family $table back: $failure"
   done
   [[ $acct_changed == no ]] || set_acct "$acct_now" || warn "$failure"
@@ -934,7 +939,7 @@ interrupted() {
 # ---------------------------------------------------------------- remove
 
 do_remove() {
-  local family table failed=no rule
+  local family table failed=no base rule
   load_state
   if ! anything_of_ours && [[ $state_found == no ]]; then
     say "not installed; nothing changed"
@@ -948,10 +953,14 @@ do_remove() {
         [[ -z $rule || -z $state_rules ]] || grep -qxF -- "$family $table $rule" <<<"$state_rules" ||
           warn "someone else put this into a chain of ours, and it goes with it: $rule"
       done < <(own_rules <<<"$dump")
+      while read -r base _ _ rule; do
+        [[ -z $base ]] || is_base "$table" "$base" ||
+          warn "someone else's rule led to a chain of ours, and it goes with it: -A $base $rule"
+      done < <(own_jumps <<<"$dump")
       run_restore "$family" "$(transaction "$table" "$dump" "")" || { failed=yes; warn "$failure"; }
     done
   done
-  [[ $failed == no ]] || die "not everything could be removed (a rule of someone else may point at a chain of ours)"
+  [[ $failed == no ]] || die "not everything could be removed; what is left is still in force"
   if [[ $state_found == yes && -n $acct_before && $(cat "$ACCT" 2>/dev/null) == 1 && $acct_before != 1 ]]; then
     set_acct "$acct_before" || warn "$failure"
   fi

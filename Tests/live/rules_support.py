@@ -12,7 +12,7 @@ import threading
 import time
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "iptables-setup.sh")
-PREFIX = "rules-"
+PREFIX = f"rules-{os.getpid()}-"  # two runs at once do not meet
 AGENT, HOST, NET = PREFIX + "agent", PREFIX + "host", PREFIX + "net"
 NET4, NET6 = "10.77.2.2", "fd77:2::2"
 HOST4, HOST6 = "10.77.1.1", "fd77:1::1"
@@ -48,7 +48,6 @@ def inside(ns):
 
 
 def add_namespace(name):
-    run("ip", "netns", "del", name, check=False)
     run("ip", "netns", "add", name)
     run("ip", "link", "set", "lo", "up", ns=name)
 
@@ -59,6 +58,7 @@ def del_namespace(name):
 
 def build_path():
     """agent - host - net, both families, the host forwarding."""
+    sweep()
     for name in (AGENT, HOST, NET):
         add_namespace(name)
     run("ip", "link", "add", "rules-h0", "netns", HOST, "type", "veth", "peer", "name", "rules-a0", "netns", AGENT)
@@ -89,6 +89,14 @@ def await_path():
                     time.sleep(0.1)
             else:
                 raise AssertionError(f"no path from {ns} to {address}")
+
+
+def sweep():
+    """Takes away the namespaces of runs that were killed."""
+    for name in os.listdir("/var/run/netns") if os.path.isdir("/var/run/netns") else ():
+        owner = re.match(r"rules-(\d+)-", name)
+        if owner and not os.path.exists(f"/proc/{owner[1]}"):
+            del_namespace(name)
 
 
 def destroy_path():
