@@ -83,8 +83,9 @@ class Demo:
             check=False,
         )
         status, seconds = (result.stdout.split() + ["000", "0"])[:2]
+        milliseconds = float(seconds) * 1000
         word = status if result.returncode == 0 else CURL_ENDS.get(result.returncode, f"curl error {result.returncode}")
-        return f"{word}, {float(seconds) * 1000:.0f} ms"
+        return f"{word}, {milliseconds:.0f} ms" if milliseconds >= 1 else f"{word}, {milliseconds:.1f} ms"
 
     def new_events(self):
         """Whole lines since the last look."""
