@@ -136,5 +136,10 @@ printf 'two deny-lists, one of names (evil-paste.com, denied.net), one of addres
 /usr/bin/python3 -B "$here/lib/demo_traffic.py" "$prefix" "$lab/ca.pem" "$work/eve.json"
 
 end_daemon
-printf '\nWhat the web servers of the lab saw (no denied name among them)\n'
-tail -c "+$((seen_before + 1))" "$lab/nginx-access.json" | sed -n 's/.*"host":"\([^"]*\)".*/  \1/p' | sort | uniq -c | sort -rn
+printf '\nWhat the web servers of the lab saw\n'
+seen=$(tail -c "+$((seen_before + 1))" "$lab/nginx-access.json" | sed -n 's/.*"host":"\([^"]*\)".*/\1/p')
+sort <<<"$seen" | uniq -c | sort -rn
+if grep -qE '^(.*\.)?(evil-paste\.com|denied\.net|listed-address\.com|dest[34]\.com)$' <<<"$seen"; then
+  die "a denied or held request reached a server"
+fi
+printf 'Nothing that was denied or held is among it.\n'

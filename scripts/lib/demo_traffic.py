@@ -12,7 +12,7 @@ import sys
 import time
 
 # What curl's exit status means to who waits for an answer.
-CURL_ENDS = {6: "no such name", 7: "refused", 28: "timed out", 35: "reset", 52: "closed", 56: "reset"}
+CURL_ENDS = {6: "not resolved", 7: "refused", 28: "timed out", 35: "reset", 52: "closed", 56: "reset"}
 
 DENIED = "93.184.216.15"
 SCENES = [
