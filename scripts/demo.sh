@@ -130,10 +130,16 @@ for ((try = 0; try < 100; try++)); do
 done
 queue_bound || die "the daemon does not take its queue: $(tail -n1 "$work/daemon.log")"
 
+seen_before=$(stat -c %s "$lab/nginx-access.json") # by the lab's own check that it is up
 printf '\nThe policy: session demo-1 (type research) may reach 9 destinations, then new ones are held;\n'
 printf 'two deny-lists, one of names (evil-paste.com, denied.net), one of addresses (93.184.216.32/29).\n'
 /usr/bin/python3 -B "$here/lib/demo_traffic.py" "$prefix" "$lab/ca.pem" "$work/eve.json"
 
 end_daemon
-printf '\nWhat the web servers of the lab saw (no denied name among them)\n'
-sed -n 's/.*"host":"\([^"]*\)".*/  \1/p' "$lab/nginx-access.json" | sort | uniq -c | sort -rn
+printf '\nWhat the web servers of the lab saw\n'
+seen=$(tail -c "+$((seen_before + 1))" "$lab/nginx-access.json" | sed -n 's/.*"host":"\([^"]*\)".*/\1/p')
+sort <<<"$seen" | uniq -c | sort -rn
+if grep -qE '^(.*\.)?(evil-paste\.com|denied\.net|listed-address\.com|dest[34]\.com)$' <<<"$seen"; then
+  die "a denied or held request reached a server"
+fi
+printf 'Nothing that was denied or held is among it.\n'

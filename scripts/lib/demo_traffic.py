@@ -12,7 +12,7 @@ import sys
 import time
 
 # What curl's exit status means to who waits for an answer.
-CURL_ENDS = {6: "no such name", 7: "refused", 28: "timed out", 35: "reset", 52: "closed", 56: "reset"}
+CURL_ENDS = {6: "not resolved", 7: "refused", 28: "timed out", 35: "reset", 52: "closed", 56: "reset"}
 
 DENIED = "93.184.216.15"
 SCENES = [
@@ -83,8 +83,9 @@ class Demo:
             check=False,
         )
         status, seconds = (result.stdout.split() + ["000", "0"])[:2]
+        milliseconds = float(seconds) * 1000
         word = status if result.returncode == 0 else CURL_ENDS.get(result.returncode, f"curl error {result.returncode}")
-        return f"{word}, {float(seconds) * 1000:.0f} ms"
+        return f"{word}, {milliseconds:.0f} ms" if milliseconds >= 1 else f"{word}, {milliseconds:.1f} ms"
 
     def new_events(self):
         """Whole lines since the last look."""
