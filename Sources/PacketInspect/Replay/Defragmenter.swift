@@ -22,8 +22,12 @@ public struct Defragmenter {
     public var evicted = 0
     /// Datagrams spoiled by overlaps that disagree, by two different ends, or by data beyond the end.
     public var conflicting = 0
-    /// Single fragments that no datagram can use: cut by the capture, empty, misaligned or ending beyond 65,535.
+    /// Single fragments that no datagram can use: cut by the capture, empty, misaligned or ending beyond 65,535. Also
+    /// complete datagrams that together with their header are longer than a packet can be.
     public var unusable = 0
+
+    /// No losses.
+    public init() {}
   }
 
   /// Counts since the start.
@@ -78,7 +82,11 @@ public struct Defragmenter {
     guard var datagram = datagrams.removeValue(forKey: key) else { return nil }
     heldBytes -= datagram.cost
     let outcome = datagram.add(packet, info)
-    if outcome == .complete { return datagram.reassembled() }
+    if outcome == .complete {
+      let whole = datagram.reassembled()
+      if whole == nil { losses.unusable += 1 }
+      return whole
+    }
     if outcome == .conflict { losses.conflicting += 1 }
     heldBytes += datagram.cost
     datagrams[key] = datagram
