@@ -66,7 +66,7 @@ public struct Defragmenter {
   /// Nil for all else: for packets that are no fragments too, which the caller has in hand already.
   public mutating func add(_ packet: RawSpan, at now: Timestamp) -> [UInt8]? {
     expire(now)
-    guard let network = try? NetworkHeader.parse(packet), let info = network.fragment else { return nil }
+    guard let network = try? NetworkHeader.parse(packet), let info = network.chain.fragment else { return nil }
     guard info.dataLength > 0, info.offset &+ info.dataLength <= 65535, !info.moreFragments || info.dataLength % 8 == 0,
       info.dataOffset &+ info.dataLength <= packet.byteCount
     else {
