@@ -156,13 +156,20 @@ struct DefragmenterTests {
   func datagramCap() {
     let packet = Self.packets[1]
     var defragmenter = Defragmenter()
+    // Datagrams that became whole behind the oldest one, before the flood, make no room when their turn comes.
+    let oldest = PacketBuilder.fragments(of: packet, size: 48, identification: .max)
+    #expect(defragmenter.add(oldest[0], at: Self.start) == nil)
+    for identification in UInt32.max - 50..<UInt32.max {
+      let fragments = PacketBuilder.fragments(of: packet, size: 48, identification: identification)
+      #expect(add(fragments, to: &defragmenter) != nil)
+    }
     for identification in 0..<UInt32(Defragmenter.maximumDatagrams + 10) {
       let fragment = PacketBuilder.fragment(
         of: packet, offset: 0, more: true, data: Array(packet[40..<88]), identification: identification)
       #expect(defragmenter.add(fragment, at: Self.start) == nil)
     }
     #expect(defragmenter.datagramCount == Defragmenter.maximumDatagrams)
-    #expect(defragmenter.losses.evicted == 10)
+    #expect(defragmenter.losses.evicted == 11)
     func finish(_ identification: UInt32) -> [UInt8]? {
       let last = PacketBuilder.fragment(
         of: packet, offset: 48, more: false, data: Array(packet[88...]), identification: identification)

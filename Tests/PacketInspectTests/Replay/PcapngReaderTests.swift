@@ -142,7 +142,9 @@ struct PcapngReaderTests {
     #expect(error { $0[start + 4] = 8 } == .badBlockLength)
     #expect(error { $0[start + 4] += 1 } == .badBlockLength)
     #expect(error { $0[start + 4] += 4 } == .truncated(missing: 4))
-    // The captured length, beyond the block.
+    // The captured length, by one beyond the block's data, and far beyond the block.
+    let room = UInt8(last - start - 28)
+    #expect(error { $0[start + 20] = room + 1 } == .badBlockLength)
     #expect(error { $0[start + 21] = 1 } == .badBlockLength)
     #expect(error { $0[start + 8] = 7 } == .unknownInterface(7))
   }

@@ -28,6 +28,25 @@ struct FragmentTests {
     #expect(packet.destinationPort == 53)
     #expect(packet.payload == [6, 7])
     #expect(packet.transportChecksum == true)
+    // RFC 8200 section 4.5: the two reserved bits are ignored on reception.
+    var reserved = PacketBuilder.fragments(of: whole, size: 800)[0]
+    reserved[43] |= 6
+    #expect(try PacketSummary(reserved) == packet)
+  }
+
+  @Test("a later one is not read for extension headers, whatever its first header was")
+  func later() throws {
+    var whole = PacketBuilder.udp(from: "[2001:db8::1]:1", to: "[2001:db8::2]:53", payload: [6, 7])
+    whole[6] = IPProtocol.destinationOptions.rawValue
+    let data: [UInt8] = [17, 0, 1, 4, 0, 0, 0, 0] + whole[40...]
+    let packet = try PacketSummary(PacketBuilder.fragment(of: whole, offset: 8, more: false, data: data))
+    #expect(packet.proto == .destinationOptions)
+    #expect(packet.payload == data)
+    #expect(packet.destinationPort == 0)
+    let first = try PacketSummary(
+      PacketBuilder.fragment(of: whole, offset: 0, more: true, data: data + [0, 0, 0, 0, 0, 0]))
+    #expect(first.proto == .udp)
+    #expect(first.destinationPort == 53)
   }
 
   @Test(

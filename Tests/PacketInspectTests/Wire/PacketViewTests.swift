@@ -137,6 +137,7 @@ struct PacketViewTests {
     #expect(try oddities([]) == .oddFlags)
     #expect(try oddities([.ack, .urg]) == .urgentData)
     #expect(try oddities([.ack], options: [8, 0, 1, 1]) == .optionsMalformed)
+    #expect(try oddities([.ack], options: [8, 1, 1, 1]) == .optionsMalformed)
     #expect(try oddities([.ack], options: [8, 10, 1, 1]) == .optionsMalformed)
     #expect(try oddities([.ack], options: [1, 1, 1, 8]) == .optionsMalformed)
     #expect(try oddities([.ack], options: [253, 4, 1, 1]) == [])
