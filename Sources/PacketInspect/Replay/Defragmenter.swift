@@ -22,8 +22,12 @@ public struct Defragmenter {
     public var evicted = 0
     /// Datagrams spoiled by overlaps that disagree, by two different ends, or by data beyond the end.
     public var conflicting = 0
-    /// Single fragments that no datagram can use: cut by the capture, empty, misaligned or ending beyond 65,535.
+    /// Single fragments that no datagram can use: cut by the capture, empty, misaligned or ending beyond 65,535. Also
+    /// complete datagrams that together with their header are longer than a packet can be.
     public var unusable = 0
+
+    /// No losses.
+    public init() {}
   }
 
   /// Counts since the start.
@@ -62,7 +66,7 @@ public struct Defragmenter {
   /// Nil for all else: for packets that are no fragments too, which the caller has in hand already.
   public mutating func add(_ packet: RawSpan, at now: Timestamp) -> [UInt8]? {
     expire(now)
-    guard let network = try? NetworkHeader.parse(packet), let info = network.fragment else { return nil }
+    guard let network = try? NetworkHeader.parse(packet), let info = network.chain.fragment else { return nil }
     guard info.dataLength > 0, info.offset &+ info.dataLength <= 65535, !info.moreFragments || info.dataLength % 8 == 0,
       info.dataOffset &+ info.dataLength <= packet.byteCount
     else {
@@ -78,7 +82,11 @@ public struct Defragmenter {
     guard var datagram = datagrams.removeValue(forKey: key) else { return nil }
     heldBytes -= datagram.cost
     let outcome = datagram.add(packet, info)
-    if outcome == .complete { return datagram.reassembled() }
+    if outcome == .complete {
+      let whole = datagram.reassembled()
+      if whole == nil { losses.unusable += 1 }
+      return whole
+    }
     if outcome == .conflict { losses.conflicting += 1 }
     heldBytes += datagram.cost
     datagrams[key] = datagram

@@ -1,8 +1,6 @@
 extension NetworkHeader {
   /// RFC 791 section 3.1: the header without options.
   static let ipv4FixedLength = 20
-  /// More Authentication Headers than any real stack nests; the cap keeps a packet made of nothing else cheap.
-  static let maximumIPv4AuthenticationHeaders = 4
 
   /// Reads an IPv4 header (RFC 791 section 3.1) and any Authentication Header behind it.
   ///
@@ -25,28 +23,45 @@ extension NetworkHeader {
     }
     if claimedEnd > bytes.byteCount { oddities.insert(.truncatedCapture) }
 
-    var header = NetworkHeader(
+    var chain = HeaderChain(
+      proto: IPProtocol(rawValue: bytes.byte(at: 9)), transportOffset: headerLength, oddities: oddities, fragment: nil)
+    let isFragment = bytes.u16(at: 6) & 0x3fff != 0
+    if headerLength > ipv4FixedLength || isFragment || chain.proto == .ah {
+      chain = chain.followingIPv4(bytes, claimedEnd: claimedEnd)
+    }
+    return NetworkHeader(
       source: IPAddress(v4: bytes.u32(at: 12)), destination: IPAddress(v4: bytes.u32(at: 16)),
-      hopLimit: bytes.byte(at: 8), proto: IPProtocol(rawValue: bytes.byte(at: 9)), transportOffset: headerLength,
-      claimedEnd: claimedEnd, fragment: nil, oddities: oddities)
-    if headerLength > ipv4FixedLength { header.readIPv4Options(bytes, end: headerLength) }
+      hopLimit: bytes.byte(at: 8), claimedEnd: claimedEnd, chain: chain)
+  }
+}
 
+extension HeaderChain {
+  /// More Authentication Headers than any real stack nests; the cap keeps a packet made of nothing else cheap.
+  static let maximumIPv4AuthenticationHeaders = 4
+
+  /// The chain of an IPv4 packet that has options, is a fragment, or starts with an Authentication Header.
+  @inline(never)
+  func followingIPv4(_ bytes: RawSpan, claimedEnd: Int) -> HeaderChain {
+    var chain = self
+    let headerLength = transportOffset
+    chain.readIPv4Options(bytes, end: headerLength)
     let flagsAndOffset = bytes.u16(at: 6)
     if flagsAndOffset & 0x3fff != 0 {
-      header.setFragment(
-        FragmentInfo(
-          identification: UInt32(bytes.u16(at: 4)), offset: Int(flagsAndOffset & 0x1fff) * 8,
-          moreFragments: flagsAndOffset & 0x2000 != 0, unfragmentableLength: headerLength, dataOffset: headerLength,
-          dataLength: claimedEnd - headerLength, nextHeader: header.proto, nextHeaderOffset: 9))
-      if flagsAndOffset & 0x1fff != 0 { return header }
+      let info = FragmentInfo(
+        identification: UInt32(bytes.u16(at: 4)), offset: (flagsAndOffset & 0x1fff) * 8,
+        moreFragments: flagsAndOffset & 0x2000 != 0, unfragmentableLength: headerLength, dataOffset: headerLength,
+        dataLength: claimedEnd - headerLength, nextHeader: proto, nextHeaderOffset: 9)
+      chain.fragment = info
+      chain.oddities.formUnion(info.oddities)
+      if info.offset > 0 { return chain }
     }
-    if header.proto == .ah { header.skipIPv4AuthenticationHeaders(bytes) }
-    return header
+    chain.skipIPv4AuthenticationHeaders(bytes, end: min(claimedEnd, bytes.byteCount))
+    return chain
   }
 
   /// Walks the options for source routes and for lengths that break the list.
   private mutating func readIPv4Options(_ bytes: RawSpan, end: Int) {
-    var offset = Self.ipv4FixedLength
+    var offset = NetworkHeader.ipv4FixedLength
     let end = min(end, bytes.byteCount)
     while offset < end {
       let kind = bytes.byte(at: offset)
@@ -65,8 +80,7 @@ extension NetworkHeader {
     if offset < end { oddities.insert(.optionsMalformed) }
   }
 
-  private mutating func skipIPv4AuthenticationHeaders(_ bytes: RawSpan) {
-    let end = min(claimedEnd, bytes.byteCount)
+  private mutating func skipIPv4AuthenticationHeaders(_ bytes: RawSpan, end: Int) {
     for _ in 0..<Self.maximumIPv4AuthenticationHeaders {
       guard proto == .ah else { return }
       guard let length = Self.authenticationHeaderLength(bytes, at: transportOffset, end: end) else { break }

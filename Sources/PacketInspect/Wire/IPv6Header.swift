@@ -1,37 +1,70 @@
 extension NetworkHeader {
   /// RFC 8200 section 3: the header without extensions.
   static let ipv6FixedLength = 40
-  /// RFC 8200 section 4.1 knows six kinds, one of them twice. Each takes at least eight bytes, so a packet bounds the
-  /// walk by itself; the cap keeps the cost of a packet made of nothing else near that of an honest one.
-  static let maximumExtensionHeaders = 32
 
   /// Reads an IPv6 header (RFC 8200 section 3) and its extension headers (section 4).
   ///
   /// Throws `truncated` below 40 bytes. A chain that breaks off leaves `proto` at the header that could not be read.
+  @inline(__always)
   static func parseIPv6(_ bytes: RawSpan) throws(ParseError) -> NetworkHeader {
     guard bytes.byteCount >= ipv6FixedLength else { throw .truncated }
     let next = IPProtocol(rawValue: bytes.byte(at: 6))
     let payloadLength = Int(bytes.u16(at: 4))
-    var header = NetworkHeader(
-      source: IPAddress(v6High: bytes.u64(at: 8), low: bytes.u64(at: 16)),
-      destination: IPAddress(v6High: bytes.u64(at: 24), low: bytes.u64(at: 32)), hopLimit: bytes.byte(at: 7),
-      proto: next, transportOffset: ipv6FixedLength, claimedEnd: ipv6FixedLength + payloadLength, fragment: nil,
-      oddities: [])
+    var oddities: WireOddities = []
+    var claimedEnd = ipv6FixedLength + payloadLength
     if payloadLength == 0, next != .noNextHeader {
       // A jumbogram carries its length in an option (RFC 2675), segmentation offload nowhere.
       let jumbo = next == .hopByHopOptions ? jumboPayloadLength(bytes) : nil
-      header.claimedEnd = jumbo.map { ipv6FixedLength + $0 } ?? bytes.byteCount
-      if jumbo == nil, bytes.byteCount > ipv6FixedLength { header.oddities.insert(.zeroTotalLength) }
+      claimedEnd = jumbo.map { ipv6FixedLength + $0 } ?? bytes.byteCount
+      if jumbo == nil, bytes.byteCount > ipv6FixedLength { oddities.insert(.zeroTotalLength) }
     }
-    if header.claimedEnd > bytes.byteCount { header.oddities.insert(.truncatedCapture) }
-    switch next {
-    case .tcp, .udp, .icmpv6: break
-    default: header.walkExtensionHeaders(bytes)
-    }
-    return header
+    if claimedEnd > bytes.byteCount { oddities.insert(.truncatedCapture) }
+    var chain = HeaderChain(proto: next, transportOffset: ipv6FixedLength, oddities: oddities, fragment: nil)
+    if HeaderChain.isExtensionHeader(next) { chain = chain.followingIPv6(bytes, claimedEnd: claimedEnd) }
+    return NetworkHeader(
+      source: IPAddress(v6High: bytes.u64(at: 8), low: bytes.u64(at: 16)),
+      destination: IPAddress(v6High: bytes.u64(at: 24), low: bytes.u64(at: 32)), hopLimit: bytes.byte(at: 7),
+      claimedEnd: claimedEnd, chain: chain)
   }
 
-  private mutating func walkExtensionHeaders(_ bytes: RawSpan) {
+  /// The length in a hop-by-hop jumbo payload option (RFC 2675 section 2), nil when there is none to believe.
+  @inline(never)
+  private static func jumboPayloadLength(_ bytes: RawSpan) -> Int? {
+    var offset = ipv6FixedLength + 2
+    guard bytes.byteCount >= ipv6FixedLength + 8 else { return nil }
+    let end = min(bytes.byteCount, ipv6FixedLength + 8 + 8 * Int(bytes.byte(at: ipv6FixedLength + 1)))
+    while offset + 1 < end {
+      let kind = bytes.byte(at: offset)
+      if kind == 0 {
+        offset += 1
+        continue
+      }
+      let length = Int(bytes.byte(at: offset + 1))
+      if kind == 0xc2, length == 4, offset + 6 <= end {
+        let value = Int(bytes.u32(at: offset + 2))
+        // Section 3: a jumbo length that an ordinary packet could carry is an error.
+        return value > 65535 ? value : nil
+      }
+      offset += 2 + length
+    }
+    return nil
+  }
+}
+
+extension HeaderChain {
+  /// RFC 8200 section 4.1 knows six kinds, one of them twice. Each takes at least eight bytes, so a packet bounds the
+  /// walk by itself; the cap keeps the cost of a packet made of nothing else near that of an honest one.
+  static let maximumExtensionHeaders = 32
+
+  /// The chain of an IPv6 packet that starts with an extension header.
+  @inline(never)
+  func followingIPv6(_ bytes: RawSpan, claimedEnd: Int) -> HeaderChain {
+    var chain = self
+    chain.walkExtensionHeaders(bytes, claimedEnd: claimedEnd)
+    return chain
+  }
+
+  private mutating func walkExtensionHeaders(_ bytes: RawSpan, claimedEnd: Int) {
     let end = min(claimedEnd, bytes.byteCount)
     var nextHeaderOffset = 6
     var seen = SeenHeaders()
@@ -63,7 +96,9 @@ extension NetworkHeader {
       case .routing:
         if bytes.byte(at: offset + 3) > 0 { oddities.insert(.sourceRoute) }
       case .fragment:
-        readFragmentHeader(bytes, at: offset, next: following, nextHeaderOffset: nextHeaderOffset)
+        fragment = Self.fragmentInfo(
+          bytes, at: offset, next: following, nextHeaderOffset: nextHeaderOffset, claimedEnd: claimedEnd)
+        if let fragment { oddities.formUnion(fragment.oddities) }
       default: break
       }
       nextHeaderOffset = offset
@@ -75,18 +110,20 @@ extension NetworkHeader {
     }
   }
 
-  /// RFC 8200 section 4.5. An atomic fragment (RFC 6946) is a whole packet: nothing is noted.
-  private mutating func readFragmentHeader(_ bytes: RawSpan, at offset: Int, next: IPProtocol, nextHeaderOffset: Int) {
+  /// RFC 8200 section 4.5. Nil for an atomic fragment (RFC 6946), which is a whole packet.
+  private static func fragmentInfo(
+    _ bytes: RawSpan, at offset: Int, next: IPProtocol, nextHeaderOffset: Int, claimedEnd: Int
+  ) -> FragmentInfo? {
     let field = bytes.u16(at: offset + 2)
-    guard field & 0xfff9 != 0 else { return }
-    setFragment(
-      FragmentInfo(
-        identification: bytes.u32(at: offset + 4), offset: Int(field & 0xfff8), moreFragments: field & 1 != 0,
-        unfragmentableLength: offset, dataOffset: offset + 8, dataLength: claimedEnd - offset - 8, nextHeader: next,
-        nextHeaderOffset: nextHeaderOffset))
+    guard field & 0xfff9 != 0 else { return nil }
+    return FragmentInfo(
+      identification: bytes.u32(at: offset + 4), offset: field & 0xfff8, moreFragments: field & 1 != 0,
+      unfragmentableLength: offset, dataOffset: offset + 8, dataLength: claimedEnd - offset - 8, nextHeader: next,
+      nextHeaderOffset: nextHeaderOffset)
   }
 
-  private static func isExtensionHeader(_ proto: IPProtocol) -> Bool {
+  @inline(__always)
+  static func isExtensionHeader(_ proto: IPProtocol) -> Bool {
     switch proto {
     case .hopByHopOptions, .routing, .fragment, .ah, .destinationOptions: true
     default: false
@@ -105,28 +142,6 @@ extension NetworkHeader {
       offset += 2 + Int(bytes.byte(at: offset + 1))
     }
     return offset == end
-  }
-
-  /// The length in a hop-by-hop jumbo payload option (RFC 2675 section 2), nil when there is none to believe.
-  private static func jumboPayloadLength(_ bytes: RawSpan) -> Int? {
-    var offset = ipv6FixedLength + 2
-    guard bytes.byteCount >= ipv6FixedLength + 8 else { return nil }
-    let end = min(bytes.byteCount, ipv6FixedLength + 8 + 8 * Int(bytes.byte(at: ipv6FixedLength + 1)))
-    while offset + 1 < end {
-      let kind = bytes.byte(at: offset)
-      if kind == 0 {
-        offset += 1
-        continue
-      }
-      let length = Int(bytes.byte(at: offset + 1))
-      if kind == 0xc2, length == 4, offset + 6 <= end {
-        let value = Int(bytes.u32(at: offset + 2))
-        // Section 3: a jumbo length that an ordinary packet could carry is an error.
-        return value > 65535 ? value : nil
-      }
-      offset += 2 + length
-    }
-    return nil
   }
 }
 

@@ -1,40 +1,64 @@
 /// What a fragment says about the datagram it is part of: all that reassembly needs. Offsets are bytes.
+///
+/// Stored narrow: every packet view has room for one, and nearly none is a fragment.
 public struct FragmentInfo: Hashable, Sendable {
   /// The datagram's identification: 16 bits for IPv4, 32 for IPv6.
   public let identification: UInt32
-  /// Where the data belongs in the datagram's fragmentable part; a multiple of eight, at most 65,528.
-  public let offset: Int
-  /// True unless this is the datagram's last fragment.
-  public let moreFragments: Bool
-  /// Length of the headers that every fragment repeats: the IPv4 header, or the IPv6 headers before the fragment
-  /// header.
-  public let unfragmentableLength: Int
-  /// Offset of the data from the start of the IP header.
-  public let dataOffset: Int
-  /// Length of the data as the IP header claims it.
-  public let dataLength: Int
+  private let narrowUnfragmentableLength: UInt32
+  private let narrowDataOffset: UInt32
+  private let narrowDataLength: UInt32
+  private let narrowNextHeaderOffset: UInt32
+  private let narrowOffset: UInt16
   /// The protocol of the first header in the fragmentable part.
   public let nextHeader: IPProtocol
+  /// True unless this is the datagram's last fragment.
+  public let moreFragments: Bool
+
+  /// Where the data belongs in the datagram's fragmentable part; a multiple of eight, at most 65,528.
+  public var offset: Int { Int(narrowOffset) }
+  /// Length of the headers that every fragment repeats: the IPv4 header, or the IPv6 headers before the fragment
+  /// header.
+  public var unfragmentableLength: Int { Int(narrowUnfragmentableLength) }
+  /// Offset of the data from the start of the IP header.
+  public var dataOffset: Int { Int(narrowDataOffset) }
+  /// Length of the data as the IP header claims it.
+  public var dataLength: Int { Int(narrowDataLength) }
   /// Offset, from the start of the IP header, of the byte that names the fragment header (IPv6) or the protocol
   /// (IPv4): where the reassembled packet names `nextHeader`.
-  public let nextHeaderOffset: Int
+  public var nextHeaderOffset: Int { Int(narrowNextHeaderOffset) }
+
+  /// From fields whose values an IP packet can have; larger ones are cut to the width of the field.
+  init(
+    identification: UInt32, offset: UInt16, moreFragments: Bool, unfragmentableLength: Int, dataOffset: Int,
+    dataLength: Int, nextHeader: IPProtocol, nextHeaderOffset: Int
+  ) {
+    self.identification = identification
+    narrowOffset = offset
+    self.moreFragments = moreFragments
+    narrowUnfragmentableLength = UInt32(truncatingIfNeeded: unfragmentableLength)
+    narrowDataOffset = UInt32(truncatingIfNeeded: dataOffset)
+    narrowDataLength = UInt32(truncatingIfNeeded: max(0, dataLength))
+    self.nextHeader = nextHeader
+    narrowNextHeaderOffset = UInt32(truncatingIfNeeded: nextHeaderOffset)
+  }
+
+  /// What is wrong with the fragment by itself.
+  var oddities: WireOddities {
+    let misaligned = moreFragments && dataLength % 8 != 0
+    return dataLength == 0 || misaligned || offset + dataLength > 65535 ? .fragmentOdd : []
+  }
 }
 
 /// What IPv4 and IPv6 headers have in common once they are read. Lengths and offsets are bytes from the first byte
 /// of the IP header.
 struct NetworkHeader {
-  var source: IPAddress
-  var destination: IPAddress
-  var hopLimit: UInt8
-  /// The protocol after all extension headers that could be read.
-  var proto: IPProtocol
-  /// Where that protocol's bytes start; may lie beyond the bytes present when the capture is cut.
-  var transportOffset: Int
-  /// Where the packet ends as the IP header claims it; may lie beyond the bytes present, never below
-  /// `transportOffset` unless the headers contradict each other.
-  var claimedEnd: Int
-  var fragment: FragmentInfo?
-  var oddities: WireOddities
+  let source: IPAddress
+  let destination: IPAddress
+  let hopLimit: UInt8
+  /// Where the packet ends as the IP header claims it; may lie beyond the bytes present.
+  let claimedEnd: Int
+  /// What follows the fixed header.
+  let chain: HeaderChain
 
   @inline(__always)
   static func parse(_ bytes: RawSpan) throws(ParseError) -> NetworkHeader {
@@ -45,13 +69,17 @@ struct NetworkHeader {
     default: throw .notThisProtocol
     }
   }
+}
 
-  /// Notes a fragment, and what is wrong with it.
-  mutating func setFragment(_ info: FragmentInfo) {
-    fragment = info
-    let misaligned = info.moreFragments && info.dataLength % 8 != 0
-    if info.dataLength <= 0 || misaligned || info.offset &+ info.dataLength > 65535 { oddities.insert(.fragmentOdd) }
-  }
+/// The way from the fixed IP header to the transport header. A value of its own, so that the rare walks of options and
+/// extension headers stay out of the common path and do not force it through memory.
+struct HeaderChain {
+  /// The protocol after all extension headers that could be read.
+  var proto: IPProtocol
+  /// Where that protocol's bytes start; may lie beyond the bytes present when the capture is cut.
+  var transportOffset: Int
+  var oddities: WireOddities
+  var fragment: FragmentInfo?
 
   /// Length in bytes of the Authentication Header at `offset` (RFC 4302 section 2.2: 32-bit words minus two), or nil
   /// when it does not fit before `end`.

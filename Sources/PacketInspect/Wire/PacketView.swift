@@ -41,8 +41,9 @@ public struct PacketView: ~Escapable {
   public static func parse(_ bytes: RawSpan) throws(ParseError) -> PacketView {
     let network = try NetworkHeader.parse(bytes)
     let end = min(network.claimedEnd, bytes.byteCount)
-    let segment = bytes.extracting(min(network.transportOffset, end)..<end)
-    let transport = try Transport(segment, network)
+    let segment = bytes.extracting(min(network.chain.transportOffset, end)..<end)
+    var transport = Transport(segment, claimedLength: max(0, network.claimedEnd - network.chain.transportOffset))
+    if network.chain.fragment.map({ $0.offset == 0 }) ?? true { try transport.read(segment, network) }
     return PacketView(network, transport, payload: segment.extracting(transport.payload))
   }
 
@@ -51,7 +52,7 @@ public struct PacketView: ~Escapable {
   private init(_ network: NetworkHeader, _ transport: Transport, payload: RawSpan) {
     source = network.source
     destination = network.destination
-    proto = network.proto
+    proto = network.chain.proto
     sourcePort = transport.sourcePort
     destinationPort = transport.destinationPort
     hopLimit = network.hopLimit
@@ -59,9 +60,9 @@ public struct PacketView: ~Escapable {
     icmp = transport.icmp
     self.payload = payload
     claimedPayloadLength = transport.claimedPayloadLength
-    fragment = network.fragment
-    oddities = network.oddities.union(transport.oddities)
-    transportOffset = network.transportOffset
+    fragment = network.chain.fragment
+    oddities = network.chain.oddities.union(transport.oddities)
+    transportOffset = network.chain.transportOffset
     claimedLength = network.claimedEnd
   }
 }
@@ -76,21 +77,26 @@ private struct Transport {
   var claimedPayloadLength: Int
   var oddities: WireOddities = []
 
-  /// Reads the header at the start of `segment`, the bytes present behind the IP headers.
+  /// Nothing but payload: `segment`, which the IP header claims to have `claimedLength` bytes.
   @inline(__always)
-  init(_ segment: RawSpan, _ network: NetworkHeader) throws(ParseError) {
-    let claimed = max(0, network.claimedEnd - network.transportOffset)
+  init(_ segment: RawSpan, claimedLength: Int) {
     payload = 0..<segment.byteCount
-    claimedPayloadLength = claimed
-    if let fragment = network.fragment, fragment.offset > 0 { return }
-    switch network.proto {
+    claimedPayloadLength = claimedLength
+  }
+
+  /// Reads the header at the start of `segment`, the bytes present behind the IP headers of a packet or a first
+  /// fragment.
+  @inline(__always)
+  mutating func read(_ segment: RawSpan, _ network: NetworkHeader) throws(ParseError) {
+    let claimed = claimedPayloadLength
+    switch network.chain.proto {
     case .tcp:
       guard try hasHeader(TCPFields.fixedLength, segment, network, claimed: claimed) else { return }
       readTCP(segment, claimed: claimed)
     case .udp:
       guard try hasHeader(UDPExtent.headerLength, segment, network, claimed: claimed) else { return }
       readPorts(segment)
-      let extent = UDPExtent(segment, ipPayloadLength: claimed, isFragment: network.fragment != nil)
+      let extent = UDPExtent(segment, ipPayloadLength: claimed, isFragment: network.chain.fragment != nil)
       if extent.lies { oddities.insert(.lyingLength) }
       setPayload(
         from: UDPExtent.headerLength, to: min(extent.length, segment.byteCount), claimedEnd: extent.claimedLength)
@@ -111,9 +117,9 @@ private struct Transport {
     _ length: Int, _ segment: RawSpan, _ network: NetworkHeader, claimed: Int
   ) throws(ParseError) -> Bool {
     if segment.byteCount >= length { return true }
-    guard network.fragment != nil else { throw claimed >= length ? .truncated : .badLength }
+    guard network.chain.fragment != nil else { throw claimed >= length ? .truncated : .badLength }
     oddities.insert(.fragmentOdd)
-    if network.proto == .tcp || network.proto == .udp { readPorts(segment) }
+    if network.chain.proto == .tcp || network.chain.proto == .udp { readPorts(segment) }
     return false
   }
 
