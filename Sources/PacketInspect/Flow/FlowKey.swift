@@ -25,9 +25,13 @@ public struct FlowKey: Hashable, Sendable {
   }
 
   /// The endpoint that comes first.
-  public var first: IPAddress { isIPv4 ? IPAddress(v4: UInt32(truncatingIfNeeded: firstLow)) : IPAddress(v6High: firstHigh, low: firstLow) }
+  public var first: IPAddress {
+    isIPv4 ? IPAddress(v4: UInt32(truncatingIfNeeded: firstLow)) : IPAddress(v6High: firstHigh, low: firstLow)
+  }
   /// The endpoint that comes second.
-  public var second: IPAddress { isIPv4 ? IPAddress(v4: UInt32(truncatingIfNeeded: secondLow)) : IPAddress(v6High: secondHigh, low: secondLow) }
+  public var second: IPAddress {
+    isIPv4 ? IPAddress(v4: UInt32(truncatingIfNeeded: secondLow)) : IPAddress(v6High: secondHigh, low: secondLow)
+  }
 
   /// A keyed hash: an agent chooses ports and addresses, so the seed is secret.
   @inline(__always)

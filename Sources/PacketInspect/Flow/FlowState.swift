@@ -44,11 +44,13 @@ public struct FlowState: Sendable {
   public var lastSeen: Timestamp
   /// TCP: sequence number of the client's first byte; meaningful unless `isMidstream`.
   public var firstSequence: UInt32 = 0
-  /// Packets and bytes (IP) from the client.
+  /// Packets from the client.
   public var clientPackets: UInt32 = 0
+  /// Bytes (IP) from the client.
   public var clientBytes: UInt64 = 0
-  /// Packets and bytes (IP) from the server, where they are seen.
+  /// Packets from the server, where they are seen.
   public var serverPackets: UInt32 = 0
+  /// Bytes (IP) from the server, where they are seen.
   public var serverBytes: UInt64 = 0
   /// A number that no other flow has had; `flow_id` in events.
   public let id: UInt64

@@ -40,8 +40,9 @@ struct Daemon {
     let published = PublishedCounters()
     let queue = try startQueue(
       configuration, current.snapshot, layout, ring, mailbox, published, seed: random.next())
-    log.info("inspecting queue \(configuration.queues.first), mode \(configuration.mode.rawValue): \(current.loaded.summary)")
-    ring.add(stats("started", [("mode", .text(configuration.mode.rawValue))]))
+    let mode = configuration.mode.rawValue
+    log.info("inspecting queue \(configuration.queues.first), mode \(mode): \(current.loaded.summary)")
+    ring.add(stats("started", [("mode", .text(mode))]))
     var lastStats = WallClock.now()
     serving: while true {
       switch signals.wait(seconds: 1) {

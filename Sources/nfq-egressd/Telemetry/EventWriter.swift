@@ -47,7 +47,11 @@ final class EventWriter: Sendable {
       // Read before the ring: what was added before the order to stop is still written.
       let isLast = stopping.load(ordering: .acquiring)
       if reopening.exchange(false, ordering: .acquiringAndReleasing) {
-        do throws(FileError) { try file.reopen() } catch { log.error("\(error.description); the old file stays in use") }
+        do throws(FileError) {
+          try file.reopen()
+        } catch {
+          log.error("\(error.description); the old file stays in use")
+        }
       }
       var taken = ring.take(spare: &spare)
       for event in taken.events { bytes += encoder.line(event) }
