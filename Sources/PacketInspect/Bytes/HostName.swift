@@ -53,12 +53,44 @@ public struct HostName: Sendable {
     return true
   }
 
+  /// Back to the root. The old bytes are not wiped: only the first `count` are ever looked at.
+  @inline(__always)
+  public mutating func removeAll() {
+    count = 0
+    hash = 0xcbf2_9ce4_8422_2325
+    hasOddBytes = false
+  }
+
+  /// Becomes the name that `init?(_ text:)` would make, in place: a name is 280 bytes, and moving it about costs more
+  /// than reading it. Returns false, and is the root, where the initialiser gives nil.
+  public mutating func assign(_ text: RawSpan) -> Bool {
+    removeAll()
+    var length = text.byteCount
+    if length > 0, text.byte(at: length - 1) == UInt8(ascii: ".") { length -= 1 }
+    guard length > 0, length <= Self.maximumLength else { return false }
+    var running = hash
+    var isOrdinary = true
+    for index in 0..<length {
+      let byte = text.byte(at: index)
+      let lower = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte
+      storage[index] = lower
+      running = (running ^ UInt64(lower)) &* 0x0000_0100_0000_01b3
+      if !Self.isOrdinary(lower) { isOrdinary = false }
+    }
+    count = length
+    hash = running
+    hasOddBytes = !isOrdinary
+    return true
+  }
+
   /// Notes that a label carried a literal dot, which text cannot show.
   public mutating func markOdd() { hasOddBytes = true }
 
   @inline(__always)
   private static func isOrdinary(_ byte: UInt8) -> Bool {
-    (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x30 && byte <= 0x39) || byte == 0x2d || byte == 0x2e || byte == 0x5f
+    // Hyphen, dot and digits; underscore and small letters: the ASCII table as two bit sets.
+    let set: UInt64 = byte < 64 ? 0x03ff_6000_0000_0000 : byte < 128 ? 0x07ff_fffe_8000_0000 : 0
+    return set >> UInt64(byte & 63) & 1 == 1
   }
 
   /// The byte at `index`. Traps when out of range.

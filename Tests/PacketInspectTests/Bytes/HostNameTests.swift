@@ -28,4 +28,18 @@ struct HostNameTests {
     #expect(name.suffix(11) == HostName("example.org"))
     #expect(name.labelStarts == [0, 2, 4, 12])
   }
+
+  @Test(
+    "becomes in place what the initialiser would make",
+    arguments: ["WWW.Example.COM.", "a", "", ".", "a b\0", "x_y-z.09", String(repeating: "a", count: 254)])
+  func assign(text: String) {
+    let bytes = Array(text.utf8)
+    var name = HostName("left-over-from-before.example") ?? HostName()
+    let isName = name.assign(bytes.rawSpan)
+    let expected = HostName(text)
+    #expect(isName == (expected != nil))
+    #expect(name == expected ?? HostName())
+    #expect(name.hash == (expected ?? HostName()).hash)
+    #expect(name.hasOddBytes == (expected?.hasOddBytes ?? false))
+  }
 }

@@ -26,7 +26,8 @@ enum DNSName {
     return try reader.read(message, at: start, into: &name)
   }
 
-  /// The offset after the name at `start`, without reading it: pointers are not followed.
+  /// The offset after the name at `start`, without reading it: pointers are not followed, and a name that is too
+  /// long can be stepped over like any other.
   static func skip(_ message: RawSpan, at start: Int) throws(ParseError) -> Int {
     var offset = start
     while true {
@@ -36,7 +37,6 @@ enum DNSName {
       case 0:
         if length == 0 { return offset + 1 }
         offset += 1 + length
-        guard offset - start < maximumWireLength else { throw .badName }
       case 3:
         guard message.byteCount - offset >= 2 else { throw .truncated }
         return offset + 2

@@ -19,12 +19,15 @@ extension DNSMessage {
     message.opcode = UInt8(truncatingIfNeeded: flags >> 11 & 15)
     message.isTruncated = flags & 0x0200 != 0
     message.responseCode = UInt8(truncatingIfNeeded: flags & 15)
+    var failure: ParseError?
     do throws(ParseError) {
-      try message.readSections(bytes)
+      try message.readSections(bytes, &failure)
     } catch {
-      if message.questions.isEmpty, message.answers.isEmpty { return error }
-      message.oddities.insert(.inconsistentLength)
+      failure = failure ?? error
     }
+    guard let failure else { return nil }
+    if message.questions.isEmpty, message.answers.isEmpty { return failure }
+    message.oddities.insert(.inconsistentLength)
     return nil
   }
 
@@ -34,10 +37,10 @@ extension DNSMessage {
     stream.byteCount >= 2 ? Int(stream.u16(at: 0)) : nil
   }
 
-  private mutating func readSections(_ bytes: RawSpan) throws(ParseError) {
-    var offset = try readQuestions(bytes, count: Int(bytes.u16(at: 4)))
+  private mutating func readSections(_ bytes: RawSpan, _ failure: inout ParseError?) throws(ParseError) {
+    var offset = try readQuestions(bytes, count: Int(bytes.u16(at: 4)), &failure)
     if oddities.contains(.cut) { return }
-    offset = try readAnswers(bytes, count: Int(bytes.u16(at: 6)), from: offset)
+    offset = try readAnswers(bytes, count: Int(bytes.u16(at: 6)), from: offset, &failure)
     let others = Int(bytes.u16(at: 8)) + Int(bytes.u16(at: 10))
     if others > Self.maximumSkippedRecords { oddities.insert(.cut) }
     if oddities.contains(.cut) { return }
@@ -48,16 +51,37 @@ extension DNSMessage {
     if offset < bytes.byteCount { oddities.insert(.trailingBytes) }
   }
 
-  private mutating func readQuestions(_ bytes: RawSpan, count: Int) throws(ParseError) -> Int {
+  /// The offset after the name at `offset`. A name that cannot be read is stepped over when its end can be seen, so
+  /// that it does not hide what follows; `isReadable` is then false and `failure` says why.
+  private static func readName(
+    _ bytes: RawSpan, at offset: Int, into name: inout HostName, _ failure: inout ParseError?
+  ) throws(ParseError) -> (end: Int, isReadable: Bool) {
+    do throws(ParseError) {
+      return (try DNSName.read(bytes, at: offset, into: &name), true)
+    } catch {
+      failure = failure ?? error
+      return (try DNSName.skip(bytes, at: offset), false)
+    }
+  }
+
+  private mutating func readQuestions(
+    _ bytes: RawSpan, count: Int, _ failure: inout ParseError?
+  ) throws(ParseError) -> Int {
     var offset = Self.headerLength
     var name = HostName()
-    for _ in 0..<count {
-      guard questions.count < Self.maximumQuestions else {
+    // The caps count what was stepped over too: following pointers for nothing is work as well.
+    for index in 0..<count {
+      guard index < Self.maximumQuestions else {
         oddities.insert(.cut)
         break
       }
-      offset = try DNSName.read(bytes, at: offset, into: &name)
+      let read = try Self.readName(bytes, at: offset, into: &name, &failure)
+      offset = read.end
       guard bytes.byteCount - offset >= 4 else { throw .truncated }
+      guard read.isReadable else {
+        offset += 4
+        continue
+      }
       if name.hasOddBytes { oddities.insert(.oddNameBytes) }
       if !questions.isEmpty { oddities.insert(.severalQuestions) }
       questions.append(
@@ -67,20 +91,23 @@ extension DNSMessage {
     return offset
   }
 
-  private mutating func readAnswers(_ bytes: RawSpan, count: Int, from start: Int) throws(ParseError) -> Int {
+  private mutating func readAnswers(
+    _ bytes: RawSpan, count: Int, from start: Int, _ failure: inout ParseError?
+  ) throws(ParseError) -> Int {
     var offset = start
     var name = HostName()
-    for _ in 0..<count {
-      guard answers.count < Self.maximumAnswers else {
+    for index in 0..<count {
+      guard index < Self.maximumAnswers else {
         oddities.insert(.cut)
         break
       }
-      offset = try DNSName.read(bytes, at: offset, into: &name)
-      let header = try DNSRecordHeader(bytes, at: offset)
+      let read = try Self.readName(bytes, at: offset, into: &name, &failure)
+      let header = try DNSRecordHeader(bytes, at: read.end)
+      offset = header.dataEnd
+      guard read.isReadable else { continue }
       if name.hasOddBytes { oddities.insert(.oddNameBytes) }
       let data = DNSRecordData.read(bytes, header, &oddities)
       answers.append(DNSRecord(name: name, type: header.type, timeToLive: header.timeToLive, data: data))
-      offset = header.dataEnd
     }
     return offset
   }

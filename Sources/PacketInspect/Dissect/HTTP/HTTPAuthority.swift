@@ -1,7 +1,7 @@
 /// A host and port as a target or a Host field writes them (RFC 3986 section 3.2).
 struct HTTPAuthority {
-  /// The host without brackets; nil when it is empty or too long for a name.
-  var name: HostName?
+  /// Where the host stands, without brackets. May hold the line ends of a folded field.
+  var host: Range<Int>
   /// The port; nil when absent or no number.
   var port: UInt16?
   /// True when a user name stood before an "@".
@@ -12,6 +12,7 @@ struct HTTPAuthority {
 
   /// Reads the bytes of `range`.
   init(_ stream: RawSpan, _ range: Range<Int>) {
+    host = range
     var lower = range.lowerBound
     var upper = range.upperBound
     for index in range where Self.endsAuthority(stream.byte(at: index)) {
@@ -38,7 +39,24 @@ struct HTTPAuthority {
       hostEnd = colon
       takePort(stream, colon..<upper)
     }
-    takeName(stream, lower..<hostEnd)
+    host = lower..<hostEnd
+    for index in host {
+      let byte = stream.byte(at: index)
+      if byte <= 0x20 || byte == UInt8(ascii: ",") { isOdd = true }
+    }
+  }
+
+  /// Writes the host into `name`; false when it is no name: empty, or too long.
+  func readName(_ stream: RawSpan, into name: inout HostName) -> Bool {
+    guard stream.firstIndex(of: 0x0a, from: host.lowerBound, to: host.upperBound) != nil else {
+      return name.assign(stream.extracting(host))
+    }
+    // A folded value: a server joins the lines before it looks.
+    var joined: [UInt8] = []
+    for index in host where stream.byte(at: index) != 0x0d && stream.byte(at: index) != 0x0a {
+      joined.append(stream.byte(at: index))
+    }
+    return name.assign(joined.rawSpan)
   }
 
   /// The authority inside a request target: all of it for CONNECT, what follows "scheme://" in absolute-form
@@ -78,26 +96,6 @@ struct HTTPAuthority {
       return
     }
     port = UInt16(value)
-  }
-
-  private mutating func takeName(_ stream: RawSpan, _ range: Range<Int>) {
-    var isPlain = true
-    for index in range {
-      let byte = stream.byte(at: index)
-      if byte == 0x0d || byte == 0x0a { isPlain = false }
-      if byte <= 0x20 || byte == UInt8(ascii: ",") { isOdd = true }
-    }
-    if isPlain {
-      name = HostName(stream.extracting(range))
-    } else {
-      // A folded value: a server joins the lines before it looks.
-      var joined: [UInt8] = []
-      for index in range where stream.byte(at: index) != 0x0d && stream.byte(at: index) != 0x0a {
-        joined.append(stream.byte(at: index))
-      }
-      name = HostName(joined.rawSpan)
-    }
-    if name == nil, !range.isEmpty { isOdd = true }
   }
 
   @inline(__always)

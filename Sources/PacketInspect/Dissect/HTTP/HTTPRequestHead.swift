@@ -6,11 +6,29 @@ public struct HTTPRequestHead: Sendable {
   /// The minor version: 0 or 1 (others as sent).
   public var minorVersion: UInt8
   /// Host header without port, lower-case; nil when absent or empty.
-  public var host: HostName?
+  public var host: HostName? {
+    get { hasHost ? hostBytes : nil }
+    set {
+      hasHost = newValue != nil
+      if let newValue { hostBytes = newValue }
+    }
+  }
   /// A second Host that names another host than the first: servers differ in which they obey.
-  public var otherHost: HostName?
+  public var otherHost: HostName? {
+    get { hasOtherHost ? otherHostBytes : nil }
+    set {
+      hasOtherHost = newValue != nil
+      if let newValue { otherHostBytes = newValue }
+    }
+  }
   /// The authority of an absolute-form or CONNECT target, without port and userinfo; nil for origin-form.
-  public var targetHost: HostName?
+  public var targetHost: HostName? {
+    get { hasTargetHost ? targetHostBytes : nil }
+    set {
+      hasTargetHost = newValue != nil
+      if let newValue { targetHostBytes = newValue }
+    }
+  }
   /// Port in the target's authority, else in Host; nil when neither has one.
   public var port: UInt16?
   /// True for CONNECT: what follows is another protocol's stream.
@@ -26,6 +44,14 @@ public struct HTTPRequestHead: Sendable {
   /// Length of the head including the empty line, in bytes.
   public var length: Int
 
+  // The names are kept from head to head and written in place: moving them about costs more than reading them.
+  private var hostBytes = HostName()
+  private var otherHostBytes = HostName()
+  private var targetHostBytes = HostName()
+  private(set) var hasHost: Bool
+  private(set) var hasOtherHost: Bool
+  private(set) var hasTargetHost: Bool
+
   /// The destination's name: the target's authority before Host (RFC 9112 section 3.2.2).
   public var destinationName: HostName? { targetHost ?? host }
 
@@ -33,9 +59,9 @@ public struct HTTPRequestHead: Sendable {
   public init() {
     method = []
     minorVersion = 1
-    host = nil
-    otherHost = nil
-    targetHost = nil
+    hasHost = false
+    hasOtherHost = false
+    hasTargetHost = false
     port = nil
     isConnect = false
     targetRange = 0..<0
@@ -49,9 +75,9 @@ public struct HTTPRequestHead: Sendable {
   public mutating func reset() {
     method.removeAll(keepingCapacity: true)
     minorVersion = 1
-    host = nil
-    otherHost = nil
-    targetHost = nil
+    hasHost = false
+    hasOtherHost = false
+    hasTargetHost = false
     port = nil
     isConnect = false
     targetRange = 0..<0
@@ -59,6 +85,32 @@ public struct HTTPRequestHead: Sendable {
     asksUpgrade = false
     oddities = []
     length = 0
+  }
+}
+
+extension HTTPRequestHead {
+  /// Takes the target's host.
+  mutating func setTargetHost(_ authority: HTTPAuthority, _ stream: RawSpan) {
+    hasTargetHost = authority.readName(stream, into: &targetHostBytes)
+    if !hasTargetHost, !authority.host.isEmpty { oddities.insert(.ambiguousHost) }
+    if hasTargetHost, targetHostBytes.hasOddBytes { oddities.insert(.oddNameBytes) }
+  }
+
+  /// Takes the host of a Host field: the first one, or the first that differs from it.
+  mutating func setHost(_ authority: HTTPAuthority, _ stream: RawSpan) {
+    if hasHost {
+      var next = HostName()
+      guard authority.readName(stream, into: &next), next != hostBytes, !hasOtherHost else { return }
+      otherHost = next
+      return
+    }
+    hasHost = authority.readName(stream, into: &hostBytes)
+    guard hasHost else {
+      if !authority.host.isEmpty { oddities.insert(.ambiguousHost) }
+      return
+    }
+    if hostBytes.hasOddBytes { oddities.insert(.oddNameBytes) }
+    if hasTargetHost, targetHostBytes != hostBytes { oddities.insert(.ambiguousHost) }
   }
 }
 

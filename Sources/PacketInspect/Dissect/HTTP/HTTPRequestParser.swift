@@ -38,10 +38,9 @@ extension HTTPRequestHead {
     isConnect = line.method.count == 7 && stream.matches(HTTPWord.connect, at: line.method.lowerBound)
     guard let range = HTTPAuthority.range(inTarget: line.target, stream, isConnect: isConnect) else { return }
     let authority = HTTPAuthority(stream, range)
-    targetHost = authority.name
+    setTargetHost(authority, stream)
     port = authority.port
     if authority.isOdd { oddities.insert(.ambiguousHost) }
-    noteName(authority.name)
   }
 
   private mutating func take(_ field: HTTPFieldLine, _ stream: RawSpan, _ framing: inout HTTPFraming) {
@@ -71,21 +70,11 @@ extension HTTPRequestHead {
     guard !value.isEmpty else { return }
     let authority = HTTPAuthority(stream, value)
     if authority.isOdd || authority.hasUserInfo { oddities.insert(.ambiguousHost) }
-    noteName(authority.name)
-    if host == nil {
-      host = authority.name
-    } else if otherHost == nil, authority.name != host {
-      otherHost = authority.name
-    }
-    if let name = targetHost, authority.name != nil, authority.name != name { oddities.insert(.ambiguousHost) }
+    setHost(authority, stream)
     if let hostPort = authority.port {
-      if let port, targetHost != nil, port != hostPort { oddities.insert(.ambiguousHost) }
+      if let port, hasTargetHost, port != hostPort { oddities.insert(.ambiguousHost) }
       if port == nil { port = hostPort }
     }
-  }
-
-  private mutating func noteName(_ name: HostName?) {
-    if let name, name.hasOddBytes { oddities.insert(.oddNameBytes) }
   }
 
   /// What can only be said once all fields are known (RFC 9112 section 6.3).

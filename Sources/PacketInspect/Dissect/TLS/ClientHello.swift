@@ -1,13 +1,22 @@
 /// What a ClientHello says (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2), without its bytes.
 public struct ClientHello: Sendable {
   /// The server_name's host name (RFC 6066 section 3). Nil when the extension is absent or names no host.
-  public var serverName: HostName?
+  public var serverName: HostName? {
+    get { hasServerName ? name : nil }
+    set {
+      hasServerName = newValue != nil
+      if let newValue { name = newValue }
+    }
+  }
+  /// True when `serverName` is not nil, without copying it.
+  public private(set) var hasServerName: Bool
   /// True when encrypted_client_hello (RFC 9849, 0xfe0d) or its ancestor (0xffce) is present: `serverName` is then
   /// a public name, never the real host.
   public var hasEncryptedClientHello: Bool
   /// The record or handshake version field.
   public var legacyVersion: UInt16
-  /// Highest version offered, GREASE aside: from supported_versions, else `legacyVersion`.
+  /// Highest version offered, GREASE aside: from supported_versions, else `legacyVersion`. As sent: a draft of
+  /// TLS 1.3 is 0x7fNN.
   public var highestVersion: UInt16
   /// Offered application protocols, in order, cut at `maximumALPN` (RFC 7301).
   public var alpn: [[UInt8]]
@@ -21,6 +30,8 @@ public struct ClientHello: Sendable {
   public var offersPostQuantum: Bool
   /// What was odd.
   public var oddities: Oddities
+  /// The bytes of `serverName`, kept from hello to hello so that they are written in place.
+  private var name = HostName()
 
   /// Application protocols kept; more are a list nobody sends.
   public static let maximumALPN = 16
@@ -28,9 +39,12 @@ public struct ClientHello: Sendable {
   /// duplicates stays cheap on a hello that is nothing but extensions.
   public static let maximumExtensions = 256
 
+  /// True when TLS 1.3 or one of its drafts is offered: the server's certificate will not be seen.
+  public var offersTLS13: Bool { highestVersion >= 0x0304 }
+
   /// An empty hello.
   public init() {
-    serverName = nil
+    hasServerName = false
     hasEncryptedClientHello = false
     legacyVersion = 0
     highestVersion = 0
@@ -44,7 +58,7 @@ public struct ClientHello: Sendable {
 
   /// Back to an empty hello, keeping the arrays' storage for the next one.
   public mutating func reset() {
-    serverName = nil
+    hasServerName = false
     hasEncryptedClientHello = false
     legacyVersion = 0
     highestVersion = 0
@@ -55,4 +69,13 @@ public struct ClientHello: Sendable {
     offersPostQuantum = false
     oddities = []
   }
+
+  /// Takes a server name in place. False when it is none: empty, or too long.
+  mutating func setServerName(_ text: RawSpan) -> Bool {
+    hasServerName = name.assign(text)
+    return hasServerName
+  }
+
+  /// True when the server name has bytes that host names do not have.
+  var serverNameIsOdd: Bool { hasServerName && name.hasOddBytes }
 }

@@ -103,12 +103,12 @@ extension ClientHello {
       }
       names += 1
       if names == 1 {
-        serverName = HostName(name.bytes)
+        if !setServerName(name.bytes) { oddities.insert(.oddServerName) }
         if HostAddressLiteral.matches(name.bytes) { oddities.insert(.addressLiteralName) }
       }
     }
-    if names != 1 || serverName == nil { oddities.insert(.oddServerName) }
-    if let serverName, serverName.hasOddBytes { oddities.insert([.oddServerName, .oddNameBytes]) }
+    if names != 1 { oddities.insert(.oddServerName) }
+    if serverNameIsOdd { oddities.insert([.oddServerName, .oddNameBytes]) }
   }
 
   private mutating func readALPN(_ body: inout PacketReader) throws(ParseError) {
@@ -133,9 +133,7 @@ extension ClientHello {
     var highest: UInt16 = 0
     while list.remaining >= 2 {
       let version = try list.u16()
-      guard !TLSGrease.contains(version) else { continue }
-      // Drafts of TLS 1.3 called themselves 0x7fNN: for every purpose here they are that version.
-      highest = max(highest, version >> 8 == 0x7f ? 0x0304 : version)
+      if !TLSGrease.contains(version) { highest = max(highest, version) }
     }
     if highest != 0 { highestVersion = highest }
   }

@@ -27,11 +27,12 @@ public enum TLSHello {
       return .complete(length: range.upperBound)
     case .scattered(let count, let end):
       TLSRecord.join(stream, count: count, into: &scratch)
-      if let error = hello.read(message: scratch.rawSpan) { return .malformed(error) }
+      if let error = hello.read(message: scratch.rawSpan.extracting(0..<count)) { return .malformed(error) }
       return .complete(length: end)
     case .broken(let error, let gathered):
-      TLSRecord.join(stream, count: min(gathered, maximumMessageLength), into: &scratch)
-      _ = hello.read(message: scratch.rawSpan)
+      let count = min(gathered, maximumMessageLength)
+      TLSRecord.join(stream, count: count, into: &scratch)
+      _ = hello.read(message: scratch.rawSpan.extracting(0..<count))
       hello.oddities.insert(.cut)
       return .malformed(error)
     }

@@ -71,21 +71,20 @@ enum TLSRecord {
     }
   }
 
-  /// Copies the first `count` message bytes that `locate` found out of their records into `scratch`.
+  /// Copies the first `count` message bytes that `locate` found out of their records to the start of `scratch`, which
+  /// only ever grows: what lies after them is left over from earlier hellos.
   static func join(_ stream: RawSpan, count: Int, into scratch: inout [UInt8]) {
-    scratch.removeAll(keepingCapacity: true)
-    scratch.reserveCapacity(count)
+    while scratch.count < count { scratch.append(0) }
+    var joined = scratch.mutableSpan
+    var filled = 0
     var offset = 0
-    while scratch.count < count, offset + 5 <= stream.byteCount {
+    while filled < count, offset + 5 <= stream.byteCount {
       let content = offset + 5
       let end = content + Int(stream.u16(at: offset + 3))
       if stream.byte(at: offset) == ContentType.handshake {
-        let last = min(end, stream.byteCount, content + (count - scratch.count))
-        var index = content
-        while index < last {
-          scratch.append(stream.byte(at: index))
-          index += 1
-        }
+        let taken = min(min(end, stream.byteCount) - content, count - filled)
+        for index in 0..<taken { joined[filled + index] = stream.byte(at: content + index) }
+        filled += taken
       }
       offset = end
     }

@@ -103,6 +103,20 @@ struct DNSMessageTests {
     #expect(many.oddities == [.severalQuestions, .cut])
   }
 
+  @Test("a name that cannot be read does not hide what follows it")
+  func unreadableName() {
+    var builder = answer
+    builder.questions.insert(Build.question(Build.pointer(500)), at: 0)
+    builder.answers = [
+      Build.record(Build.pointer(500), type: 1, [1, 2, 3, 4]), Build.record([0], type: 1, [5, 6, 7, 8]),
+    ]
+    let (error, message) = parse(builder.bytes)
+    #expect(error == nil)
+    #expect(message.questions.map(\.name) == [HostName("www.example")])
+    #expect(message.answers.count == 1)
+    #expect(message.oddities == .inconsistentLength)
+  }
+
   @Test("answers beyond the cap are cut")
   func manyAnswers() {
     var builder = answer
