@@ -22,6 +22,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
@@ -46,6 +47,7 @@ let package = Package(
         "PacketInspect",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Yams", package: "Yams"),
       ],
       exclude: ["CHostLibraries"],
@@ -53,7 +55,10 @@ let package = Package(
     ),
     .testTarget(
       name: "PacketInspectTests",
-      dependencies: ["PacketInspect", "nfq-egressd"],
+      dependencies: [
+        "PacketInspect", "nfq-egressd",
+        .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
+      ],
       exclude: ["Fixtures"],
       swiftSettings: settings
     ),

@@ -8,6 +8,14 @@ public struct DestinationRecord: Hashable, Sendable {
   public var contacts: UInt32
   /// What the first contact rested on.
   public var evidence: Evidence
+
+  /// A record.
+  public init(firstSeen: Timestamp, lastSeen: Timestamp, contacts: UInt32, evidence: Evidence) {
+    self.firstSeen = firstSeen
+    self.lastSeen = lastSeen
+    self.contacts = contacts
+    self.evidence = evidence
+  }
 }
 
 /// The answer to one contact.

@@ -29,7 +29,7 @@ struct Daemon {
     }
     let events = try openEvents(configuration)
     var signals = Signals()
-    let ring = EventRing(capacity: configuration.limits.eventRing)
+    let ring = HandoverRing<Event>(capacity: configuration.limits.eventRing)
     let writer = EventWriter(ring: ring, digest: digest, log: log)
     guard let writerThread = WriterThread(writer, events) else { throw Failure(description: "no thread for events") }
     defer {
@@ -83,7 +83,7 @@ struct Daemon {
   }
 
   private func startQueue(
-    _ configuration: Configuration, _ policy: PolicySnapshot, _ layout: MarkLayout, _ ring: EventRing,
+    _ configuration: Configuration, _ policy: PolicySnapshot, _ layout: MarkLayout, _ ring: HandoverRing<Event>,
     _ mailbox: PolicyMailbox, _ published: PublishedCounters, seed: UInt64
   ) throws -> RunningQueue {
     var options = QueueOptions(number: configuration.queues.first)
@@ -97,14 +97,14 @@ struct Daemon {
       policy: policy, domains: suffixes, limits: limits, seed: seed, firstFlowID: firstFlow)
     let end = EndFlag()
     let handler = InspectorHandler(
-      inspector: inspector, epoch: policy.epoch, ring: ring, mailbox: mailbox, published: published)
+      inspector: inspector, epoch: policy.epoch, events: ring, mailbox: mailbox, published: published)
     let thread = try QueueThread(options, layout: layout, handler: handler) { _ in end.set() }
     return RunningQueue(thread: thread, end: end)
   }
 
   /// Reads everything again. A bad file keeps the last good policy and says so.
   private func reload(
-    _ compiler: PolicyCompiler, _ current: inout CompiledPolicy, _ mailbox: PolicyMailbox, _ ring: EventRing
+    _ compiler: PolicyCompiler, _ current: inout CompiledPolicy, _ mailbox: PolicyMailbox, _ ring: HandoverRing<Event>
   ) {
     do throws(ConfigurationFaults) {
       let fresh = try compiler.compile(file: file, epoch: current.snapshot.epoch + 1)

@@ -22,18 +22,18 @@ final class PolicyMailbox: Sendable {
 /// The inspector behind a queue: policy comes in by the mailbox, events go out by the outbox.
 struct InspectorHandler: PacketHandler {
   private var inspector: Inspector<PublicSuffixes>
-  private var outbox: EventOutbox
+  private var outbox: LiveSink
   private let mailbox: PolicyMailbox
   private var epoch: UInt32
   private let published: PublishedCounters
 
   init(
-    inspector: consuming Inspector<PublicSuffixes>, epoch: UInt32, ring: EventRing, mailbox: PolicyMailbox,
+    inspector: consuming Inspector<PublicSuffixes>, epoch: UInt32, events: HandoverRing<Event>, mailbox: PolicyMailbox,
     published: PublishedCounters
   ) {
     self.inspector = inspector
     self.epoch = epoch
-    outbox = EventOutbox(ring: ring)
+    outbox = LiveSink(events: events)
     self.mailbox = mailbox
     self.published = published
   }
@@ -82,4 +82,16 @@ final class PublishedCounters: Sendable {
   fileprivate func publish(_ counters: InspectorCounters, flows: Int, sessions: Int) {
     _ = figures.withLockIfAvailable { $0 = Figures(counters: counters, flows: flows, sessions: sessions) }
   }
+}
+
+/// Where the live inspector's events go.
+struct LiveSink: EventSink {
+  private var events: Outbox<Event>
+
+  init(events: HandoverRing<Event>) { self.events = Outbox(ring: events) }
+
+  mutating func record(_ event: Event) { events.append(event) }
+
+  /// Offers what has gathered.
+  mutating func flush() { events.flush() }
 }

@@ -15,14 +15,14 @@ final class EventWriter: Sendable {
     var failed: UInt64 = 0
   }
 
-  private let ring: EventRing
+  private let ring: HandoverRing<Event>
   private let stopping = Atomic(false)
   private let reopening = Atomic(false)
   private let figures = Mutex(Figures())
   private let log: Logger
   private let digest: LibcryptoDigest
 
-  init(ring: EventRing, digest: LibcryptoDigest, log: Logger) {
+  init(ring: HandoverRing<Event>, digest: LibcryptoDigest, log: Logger) {
     self.ring = ring
     self.digest = digest
     self.log = log
@@ -54,10 +54,10 @@ final class EventWriter: Sendable {
         }
       }
       var taken = ring.take(spare: &spare)
-      for event in taken.events { bytes += encoder.line(event) }
+      for event in taken.elements { bytes += encoder.line(event) }
       if let failure = bytes.isEmpty ? nil : file.append(bytes) {
         let reason = unsafe strerror(failure).map { unsafe String(cString: $0) } ?? "error \(failure)"
-        figures.withLock { $0.failed &+= UInt64(taken.events.count) }
+        figures.withLock { $0.failed &+= UInt64(taken.elements.count) }
         complain("events could not be written: \(reason)", &lastComplaint)
       }
       if taken.lost > 0 {
@@ -65,8 +65,8 @@ final class EventWriter: Sendable {
         complain("\(taken.lost) events were lost: the writer lags behind limits.eventRing", &lastComplaint)
       }
       bytes.removeAll(keepingCapacity: bytes.capacity < 1 << 20)
-      let wasEmpty = taken.events.isEmpty
-      swap(&spare, &taken.events)
+      let wasEmpty = taken.elements.isEmpty
+      swap(&spare, &taken.elements)
       if isLast, wasEmpty { return }
       if wasEmpty {
         var pause = Self.pause

@@ -1,0 +1,58 @@
+/// What a restart must not undo, as values: made on the packet path, written elsewhere.
+public enum StateChange: Sendable, Hashable {
+  /// A session began, changed or ended.
+  case session(SessionState)
+  /// A destination is one of a session's, or was contacted again.
+  case destination(session: String, key: DestinationKey, record: DestinationRecord)
+  /// A destination was taken back: the flow that put it there named another one after all.
+  case withdrawn(session: String, key: DestinationKey)
+}
+
+/// A session without its destinations.
+public struct SessionState: Sendable, Hashable {
+  /// Its id.
+  public var id: String
+  /// Its agent type's name.
+  public var agentType: String
+  /// What its identity rests on.
+  public var attribution: Attribution
+  /// First packet.
+  public var started: Timestamp
+  /// Latest new flow or contact.
+  public var lastSeen: Timestamp
+  /// True when the budget's warning was raised.
+  public var warned: Bool
+  /// True when the budget was reached and flagged.
+  public var reached: Bool
+  /// Destinations beyond what is remembered.
+  public var overflow: UInt64
+
+  /// A session's state.
+  public init(
+    id: String, agentType: String, attribution: Attribution, started: Timestamp, lastSeen: Timestamp,
+    warned: Bool = false, reached: Bool = false, overflow: UInt64 = 0
+  ) {
+    self.id = id
+    self.agentType = agentType
+    self.attribution = attribution
+    self.started = started
+    self.lastSeen = lastSeen
+    self.warned = warned
+    self.reached = reached
+    self.overflow = overflow
+  }
+}
+
+/// A session as it is taken up again after a restart.
+public struct StoredSession: Sendable, Hashable {
+  /// The session itself.
+  public var state: SessionState
+  /// Its destinations.
+  public var destinations: [DestinationKey: DestinationRecord]
+
+  /// A stored session.
+  public init(state: SessionState, destinations: [DestinationKey: DestinationRecord]) {
+    self.state = state
+    self.destinations = destinations
+  }
+}

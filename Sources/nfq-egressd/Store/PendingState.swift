@@ -1,0 +1,28 @@
+import PacketInspect
+
+/// Changes that are not on disk yet, the latest of each thing only: however long the disk is away, this grows no
+/// further than what the sessions themselves remember.
+struct PendingState: Sendable {
+  /// A session's destination.
+  struct Place: Hashable, Sendable {
+    var session: String
+    var key: DestinationKey
+  }
+
+  private(set) var sessions: [String: SessionState] = [:]
+  /// Nil for one that was withdrawn.
+  private(set) var destinations: [Place: DestinationRecord?] = [:]
+
+  var isEmpty: Bool { sessions.isEmpty && destinations.isEmpty }
+  var count: Int { sessions.count + destinations.count }
+
+  /// Takes a change in; a later one replaces an earlier one of the same thing.
+  mutating func add(_ change: StateChange) {
+    switch change {
+    case .session(let state): sessions[state.id] = state
+    case .destination(let session, let key, let record):
+      destinations.updateValue(record, forKey: Place(session: session, key: key))
+    case .withdrawn(let session, let key): destinations.updateValue(nil, forKey: Place(session: session, key: key))
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import GRDB
+import Glibc
+import PacketInspect
+
+/// Sessions and destinations on disk: SQLite in WAL mode, one writer.
+struct SessionStore {
+  /// How long a write waits for another process's lock, in seconds. The writer's thread waits, nobody else.
+  private static let lockPatience = 2.0
+
+  private let pool: DatabasePool
+
+  /// Why the store cannot be used just now.
+  enum Failure: Error, CustomStringConvertible {
+    /// The file is damaged, or no database.
+    case corrupt(String)
+    /// Full disk, lock, permission: it may come back.
+    case unavailable(String)
+
+    var description: String {
+      switch self {
+      case .corrupt(let text), .unavailable(let text): text
+      }
+    }
+
+    init(_ error: any Error) {
+      guard let error = error as? DatabaseError else {
+        self = .unavailable("\(error)")
+        return
+      }
+      let text = error.message ?? "SQLite error \(error.resultCode.rawValue)"
+      switch error.resultCode {
+      case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .corrupt(text)
+      default: self = .unavailable(text)
+      }
+    }
+  }
+
+  /// Opens or makes the database at `path`, and brings it to the present schema.
+  init(path: String) throws(Failure) {
+    do {
+      var configuration = GRDB.Configuration()
+      configuration.busyMode = .timeout(Self.lockPatience)
+      pool = try DatabasePool(path: path, configuration: configuration)
+      try StoreSchema.migrator.migrate(pool)
+      // A damaged page may lie anywhere; better found now than under a review.
+      let verdict = try pool.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") }
+      if verdict != "ok" { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: verdict) }
+    } catch {
+      throw Failure(error)
+    }
+  }
+
+  /// Moves a damaged database out of the way, never deletes it. Returns its new name.
+  static func setAside(path: String, at now: Timestamp) -> String? {
+    let aside = "\(path).corrupt-\(now.nanoseconds / 1_000_000_000)"
+    guard unsafe rename(path, aside) == 0 else { return nil }
+    for suffix in ["-wal", "-shm"] { _ = unsafe rename(path + suffix, aside + suffix) }
+    return aside
+  }
+
+  /// Everything that was stored.
+  func load() throws(Failure) -> [StoredSession] {
+    do {
+      return try pool.read { database in
+        var destinations: [String: [DestinationKey: DestinationRecord]] = [:]
+        let rows = try Row.fetchCursor(
+          database, sql: "SELECT session, key, firstSeen, lastSeen, contacts, evidence FROM destination")
+        while let row = try rows.next() {
+          guard let key = DestinationKey(stored: row[1]), let evidence = Evidence(rawValue: row[5]) else { continue }
+          destinations[row[0], default: [:]][key] = DestinationRecord(
+            firstSeen: Timestamp(nanoseconds: row[2]), lastSeen: Timestamp(nanoseconds: row[3]), contacts: row[4],
+            evidence: evidence)
+        }
+        return try Row.fetchAll(database, sql: "SELECT * FROM session").compactMap { row in
+          guard let attribution = Attribution(rawValue: row["attribution"]) else { return nil }
+          let state = SessionState(
+            id: row["id"], agentType: row["agentType"], attribution: attribution,
+            started: Timestamp(nanoseconds: row["started"]), lastSeen: Timestamp(nanoseconds: row["lastSeen"]),
+            warned: row["warned"], reached: row["reached"], overflow: UInt64(bitPattern: row["overflow"]))
+          return StoredSession(state: state, destinations: destinations[state.id] ?? [:])
+        }
+      }
+    } catch {
+      throw Failure(error)
+    }
+  }
+
+  /// Writes all of `pending` in one transaction, and that the daemon runs.
+  func write(_ pending: PendingState, at now: Timestamp) throws(Failure) {
+    do {
+      try pool.write { database in
+        try Self.upsert(pending, into: database)
+        try Self.noteAlive(database, at: now, stopped: false)
+      }
+    } catch {
+      throw Failure(error)
+    }
+  }
+
+  /// Notes that the daemon starts; returns the time since it last ran, if it did, and keeps it.
+  func noteStart(at now: Timestamp) throws(Failure) -> UnobservedInterval? {
+    do {
+      return try pool.write { database in
+        let row = try Row.fetchOne(database, sql: "SELECT alive, stopped FROM daemon")
+        try Self.noteAlive(database, at: now, stopped: false)
+        guard let row else { return nil }
+        let interval = UnobservedInterval(
+          start: row["alive"], end: now.nanoseconds, reason: row["stopped"] ? .stopped : .crashed)
+        try database.execute(
+          sql: "INSERT INTO unobserved (start, end, reason) VALUES (?, ?, ?)",
+          arguments: [interval.start, interval.end, interval.reason.rawValue])
+        return interval
+      }
+    } catch {
+      throw Failure(error)
+    }
+  }
+
+  /// Notes that the daemon stops in order.
+  func noteStop(at now: Timestamp) throws(Failure) {
+    do {
+      try pool.write { try Self.noteAlive($0, at: now, stopped: true) }
+    } catch {
+      throw Failure(error)
+    }
+  }
+
+  private static func noteAlive(_ database: Database, at now: Timestamp, stopped: Bool) throws {
+    try database.execute(
+      sql:
+        "INSERT INTO daemon (id, alive, stopped) VALUES (1, ?1, ?2) ON CONFLICT (id) DO UPDATE SET alive = ?1, stopped = ?2",
+      arguments: [now.nanoseconds, stopped])
+  }
+
+  private static func upsert(_ pending: PendingState, into database: Database) throws {
+    let session = try database.cachedStatement(
+      sql: """
+        INSERT INTO session (id, agentType, attribution, started, lastSeen, warned, reached, overflow)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET agentType = excluded.agentType, attribution = excluded.attribution,
+          started = excluded.started, lastSeen = excluded.lastSeen, warned = excluded.warned,
+          reached = excluded.reached, overflow = excluded.overflow
+        """)
+    for state in pending.sessions.values {
+      try session.execute(arguments: [
+        state.id, state.agentType, state.attribution.rawValue, state.started.nanoseconds, state.lastSeen.nanoseconds,
+        state.warned, state.reached, Int64(bitPattern: state.overflow),
+      ])
+    }
+    let put = try database.cachedStatement(
+      sql: """
+        INSERT INTO destination (session, key, firstSeen, lastSeen, contacts, evidence) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (session, key) DO UPDATE SET lastSeen = excluded.lastSeen, contacts = excluded.contacts
+        """)
+    let remove = try database.cachedStatement(sql: "DELETE FROM destination WHERE session = ? AND key = ?")
+    for (place, record) in pending.destinations {
+      guard let record else {
+        try remove.execute(arguments: [place.session, place.key.stored])
+        continue
+      }
+      try put.execute(arguments: [
+        place.session, place.key.stored, record.firstSeen.nanoseconds, record.lastSeen.nanoseconds, record.contacts,
+        record.evidence.rawValue,
+      ])
+    }
+  }
+}

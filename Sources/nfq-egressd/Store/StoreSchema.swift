@@ -1,0 +1,60 @@
+import GRDB
+
+/// The tables and how they came to be: one migration a change, never edited once released.
+enum StoreSchema {
+  static var migrator: DatabaseMigrator {
+    var migrator = DatabaseMigrator()
+    migrator.registerMigration("1 sessions and destinations") { database in
+      try database.create(table: "session") { table in
+        table.primaryKey("id", .text)
+        table.column("agentType", .text).notNull()
+        table.column("attribution", .text).notNull()
+        table.column("started", .integer).notNull()
+        table.column("lastSeen", .integer).notNull()
+        table.column("warned", .boolean).notNull()
+        table.column("reached", .boolean).notNull()
+        table.column("overflow", .integer).notNull()
+      }
+      try database.create(table: "destination", options: .withoutRowID) { table in
+        table.column("session", .text).notNull()
+        table.column("key", .text).notNull()
+        table.column("firstSeen", .integer).notNull()
+        table.column("lastSeen", .integer).notNull()
+        table.column("contacts", .integer).notNull()
+        table.column("evidence", .text).notNull()
+        table.primaryKey(["session", "key"])
+      }
+      // One row: when the daemon was last known to run, and whether it stopped in order.
+      try database.create(table: "daemon") { table in
+        table.primaryKey("id", .integer).check { $0 == 1 }
+        table.column("alive", .integer).notNull()
+        table.column("stopped", .boolean).notNull()
+      }
+      // Times in which nobody counted: what sessions did then is not in their budgets.
+      try database.create(table: "unobserved") { table in
+        table.autoIncrementedPrimaryKey("id")
+        table.column("start", .integer).notNull()
+        table.column("end", .integer).notNull()
+        table.column("reason", .text).notNull()
+      }
+    }
+    return migrator
+  }
+}
+
+/// A time in which the daemon did not run.
+struct UnobservedInterval: Sendable, Hashable {
+  /// Why it did not.
+  enum Reason: String, Sendable {
+    /// It stopped in order.
+    case stopped
+    /// It ended without saying so.
+    case crashed
+  }
+
+  /// Nanoseconds since the epoch.
+  var start: Int64
+  /// Nanoseconds since the epoch.
+  var end: Int64
+  var reason: Reason
+}

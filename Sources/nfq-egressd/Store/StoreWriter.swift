@@ -1,0 +1,151 @@
+import Glibc
+import Logging
+import PacketInspect
+import Synchronization
+
+/// Keeps the store up to date on a thread of its own. The packet path never waits for it; whatever happens to the
+/// disk, the daemon goes on, says so once a minute, and writes what it kept when it can.
+final class StoreWriter: Sendable {
+  /// Changes that may wait to be taken in: beyond that everything is asked for again.
+  static let ringCapacity = 262_144
+  /// Time between two writes, in nanoseconds: `relaxed` promises a second.
+  private static let interval: Int64 = 250_000_000
+  /// Time between two attempts after a failure.
+  private static let retryInterval: Int64 = 1_000_000_000
+  /// Time between two complaints.
+  private static let complaintInterval: Int64 = 60_000_000_000
+
+  /// Where the queue's thread leaves changes.
+  let ring = HandoverRing<StateChange>(capacity: ringCapacity)
+  private let path: String
+  private let log: Logger
+  private let stopping = Atomic(false)
+  private let everythingWanted = Atomic(false)
+  private let lag = Atomic<Int64>(0)
+  private let report: @Sendable (String, [(name: String, value: StatValue)]) -> Void
+
+  /// `report` is told of what reviewers must know: a store that was set aside, failures and their end.
+  init(
+    path: String, log: Logger,
+    report: @escaping @Sendable (String, [(name: String, value: StatValue)]) -> Void
+  ) {
+    self.path = path
+    self.log = log
+    self.report = report
+  }
+
+  /// True once when all state must be offered again: changes were lost, or the store is a new one.
+  func takeEverythingWanted() -> Bool {
+    everythingWanted.load(ordering: .relaxed) && everythingWanted.exchange(false, ordering: .acquiringAndReleasing)
+  }
+
+  /// Nanoseconds since everything was on disk; 0 when it is.
+  var lagNanoseconds: Int64 { lag.load(ordering: .relaxed) }
+
+  /// Asks for the rest to be written and the thread to end.
+  func stop() { stopping.store(true, ordering: .releasing) }
+
+  /// Opens the store and takes up what it holds. A damaged file is set aside; one that cannot be used just now is
+  /// tried again while the daemon runs, with nothing taken up.
+  func start(at now: Timestamp) -> (store: SessionStore?, sessions: [StoredSession]) {
+    for attempt in 0..<2 {
+      do throws(SessionStore.Failure) {
+        let store = try SessionStore(path: path)
+        let sessions = try store.load()
+        if let gap = try store.noteStart(at: now) { tell(gap) }
+        return (store, sessions)
+      } catch {
+        guard case .corrupt = error, attempt == 0, setAside(error, at: now) else {
+          log.error("store \(path): \(error.description); the daemon goes on and writes its state when it can")
+          report("store-unavailable", [("error", .text(error.description))])
+          return (nil, [])
+        }
+      }
+    }
+    return (nil, [])
+  }
+
+  /// The thread's body.
+  func run(_ opened: SessionStore?) {
+    var store = opened
+    var pending = PendingState()
+    var spare: [StateChange] = []
+    var nextWrite = WallClock.now()
+    var lastComplaint = Timestamp(nanoseconds: 0)
+    var dirtySince: Timestamp?
+    var isFailing = false
+    while true {
+      // Read before the ring: what was added before the order to stop is still written.
+      let isLast = stopping.load(ordering: .acquiring)
+      var taken = ring.take(spare: &spare)
+      for change in taken.elements { pending.add(change) }
+      if taken.lost > 0 { everythingWanted.store(true, ordering: .releasing) }
+      swap(&spare, &taken.elements)
+      let now = WallClock.now()
+      if pending.isEmpty { dirtySince = nil } else if dirtySince == nil { dirtySince = now }
+      lag.store(dirtySince.map { now.since($0) } ?? 0, ordering: .relaxed)
+      if now >= nextWrite || isLast {
+        do throws(SessionStore.Failure) {
+          if store == nil { store = try reopen() }
+          try store?.write(pending, at: now)
+          pending = PendingState()
+          dirtySince = nil
+          nextWrite = now.advanced(byNanoseconds: Self.interval)
+          if isFailing {
+            isFailing = false
+            log.info("store \(path): writing again")
+            report("store-recovered", [])
+          }
+        } catch {
+          nextWrite = now.advanced(byNanoseconds: Self.retryInterval)
+          if case .corrupt = error, setAside(error, at: now) {
+            store = nil
+            everythingWanted.store(true, ordering: .releasing)
+          }
+          if !isFailing { report("store-unavailable", [("error", .text(error.description))]) }
+          isFailing = true
+          complain(error, pending.count, &lastComplaint, now)
+        }
+      }
+      if isLast {
+        try? store?.noteStop(at: WallClock.now())
+        return
+      }
+      var pause = timespec(tv_sec: 0, tv_nsec: 50_000_000)
+      unsafe nanosleep(&pause, nil)
+    }
+  }
+
+  /// Opens a store that was not there, or was set aside. What it holds is older than what the daemon knows.
+  private func reopen() throws(SessionStore.Failure) -> SessionStore {
+    let store = try SessionStore(path: path)
+    everythingWanted.store(true, ordering: .releasing)
+    return store
+  }
+
+  private func setAside(_ error: SessionStore.Failure, at now: Timestamp) -> Bool {
+    guard let aside = SessionStore.setAside(path: path, at: now) else { return false }
+    log.error("store \(path) is damaged (\(error.description)); it was set aside as \(aside) and a new one begun")
+    report("store-set-aside", [("path", .text(aside)), ("error", .text(error.description))])
+    return true
+  }
+
+  private func tell(_ gap: UnobservedInterval) {
+    let seconds = max(0, gap.end - gap.start) / 1_000_000_000
+    log.info("nobody counted for \(seconds) s: the daemon \(gap.reason.rawValue)")
+    report(
+      "unobserved",
+      [
+        ("seconds", .count(UInt64(seconds))), ("reason", .text(gap.reason.rawValue)),
+        ("since", .text(Timestamp(nanoseconds: gap.start).eveText)),
+      ])
+  }
+
+  private func complain(
+    _ error: SessionStore.Failure, _ waiting: Int, _ last: inout Timestamp, _ now: Timestamp
+  ) {
+    guard now.since(last) >= Self.complaintInterval else { return }
+    last = now
+    log.error("store \(path): \(error.description); \(waiting) changes wait in memory")
+  }
+}

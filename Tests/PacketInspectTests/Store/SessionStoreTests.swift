@@ -1,0 +1,116 @@
+import Foundation
+import GRDB
+import Logging
+import PacketInspect
+import Testing
+
+@testable import nfq_egressd
+
+@Suite("The session store")
+struct SessionStoreTests {
+  private let directory: String
+  private var path: String { directory + "/state.sqlite" }
+  private let now = Timestamp(seconds: 1_800_000_000)
+
+  init() throws {
+    directory = NSTemporaryDirectory() + "store-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+  }
+
+  private func state(_ id: String, warned: Bool = false) -> SessionState {
+    SessionState(
+      id: id, agentType: "research", attribution: .address, started: now, lastSeen: now, warned: warned,
+      overflow: UInt64.max)
+  }
+
+  private func record(_ contacts: UInt32) -> DestinationRecord {
+    DestinationRecord(firstSeen: now, lastSeen: now, contacts: contacts, evidence: .dnsQuery)
+  }
+
+  @Test("gives back what was written, whatever kind of destination it is")
+  func roundTrip() throws {
+    let keys: [DestinationKey] = [
+      .domain("example.com"), .domain("1.2.3.4"), .domain("a\\032b"), .v4(0x5db8_d80a), .v6(0x2606_2800_0220_0001),
+    ]
+    var pending = PendingState()
+    pending.add(.session(state("one", warned: true)))
+    for key in keys { pending.add(.destination(session: "one", key: key, record: record(3))) }
+    try SessionStore(path: path).write(pending, at: now)
+    let stored = try SessionStore(path: path).load()
+    #expect(stored.count == 1)
+    #expect(stored.first?.state == state("one", warned: true))
+    #expect(stored.first?.destinations == Dictionary(uniqueKeysWithValues: keys.map { ($0, record(3)) }))
+    cleanUp()
+  }
+
+  @Test("keeps the latest of each thing, and forgets what was withdrawn")
+  func latest() throws {
+    var pending = PendingState()
+    pending.add(.session(state("one")))
+    for contacts in 1...5 {
+      pending.add(.destination(session: "one", key: .domain("example.com"), record: record(UInt32(contacts))))
+    }
+    pending.add(.destination(session: "one", key: .v4(1), record: record(1)))
+    #expect(pending.count == 3)
+    let store = try SessionStore(path: path)
+    try store.write(pending, at: now)
+    var later = PendingState()
+    later.add(.withdrawn(session: "one", key: .v4(1)))
+    try store.write(later, at: now)
+    let destinations = try #require(try store.load().first?.destinations)
+    #expect(destinations == [.domain("example.com"): record(5)])
+    cleanUp()
+  }
+
+  @Test("tells how long nobody counted, and whether that was a stop or a crash")
+  func unobserved() throws {
+    let store = try SessionStore(path: path)
+    #expect(try store.noteStart(at: now) == nil)
+    let afterCrash = try #require(try store.noteStart(at: now.advanced(byNanoseconds: 5_000_000_000)))
+    #expect(afterCrash.reason == .crashed)
+    #expect(afterCrash.end - afterCrash.start == 5_000_000_000)
+    try store.noteStop(at: now.advanced(byNanoseconds: 6_000_000_000))
+    #expect(try store.noteStart(at: now.advanced(byNanoseconds: 7_000_000_000))?.reason == .stopped)
+    cleanUp()
+  }
+
+  @Test("sets a damaged file aside, never deletes it, and begins a new one")
+  func corrupt() throws {
+    let rubbish = Data((0..<20_000).map { UInt8(truncatingIfNeeded: $0 &* 7) })
+    try rubbish.write(to: URL(fileURLWithPath: path))
+    let writer = StoreWriter(path: path, log: Logger(label: "test")) { _, _ in }
+    let (store, sessions) = writer.start(at: now)
+    #expect(store != nil)
+    #expect(sessions.isEmpty)
+    let aside = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: directory).first { $0.contains(".corrupt-") })
+    #expect(FileManager.default.contents(atPath: directory + "/" + aside) == rubbish)
+    cleanUp()
+  }
+
+  @Test("goes on without a place to write, and writes everything when there is one")
+  func unavailable() throws {
+    let missing = directory + "/later/state.sqlite"
+    let writer = StoreWriter(path: missing, log: Logger(label: "test")) { _, _ in }
+    let (store, sessions) = writer.start(at: now)
+    #expect(store == nil)
+    #expect(sessions.isEmpty)
+    let thread = Thread { writer.run(store) }
+    thread.start()
+    writer.ring.add(.session(state("one")))
+    usleep(200_000)
+    try FileManager.default.createDirectory(atPath: directory + "/later", withIntermediateDirectories: true)
+    var found: [StoredSession] = []
+    for _ in 0..<100 where found.isEmpty {
+      usleep(100_000)
+      if FileManager.default.fileExists(atPath: missing) { found = (try? SessionStore(path: missing).load()) ?? [] }
+    }
+    writer.stop()
+    #expect(found.map(\.state.id) == ["one"])
+    #expect(writer.takeEverythingWanted())
+    #expect(!writer.takeEverythingWanted())
+    cleanUp()
+  }
+
+  private func cleanUp() { try? FileManager.default.removeItem(atPath: directory) }
+}
