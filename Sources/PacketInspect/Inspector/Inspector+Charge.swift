@@ -51,7 +51,8 @@ extension Inspector {
   /// Takes a contact into a session's budget.
   mutating func contact(_ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ now: Timestamp) -> BudgetOutcome
   {
-    sessions[session].budget.contact(
+    sessions.markUnsaved(session)
+    return sessions[session].budget.contact(
       key, evidence: evidence, policy: sessions[session].budgetPolicy, limit: limits.namesPerSession, at: now)
   }
 

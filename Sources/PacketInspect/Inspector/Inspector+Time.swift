@@ -11,6 +11,7 @@ extension Inspector {
     }
     while case let index = flows.expired(at: now), index >= 0 { end(index, now, &sink) }
     while case let index = flows.sweepExpired(slots: Self.sweepSlots, at: now), index >= 0 { end(index, now, &sink) }
+    tickSessions(now, &sink)
   }
 
   /// Ends all flows: the capture is over, or the daemon stops. What waited behind a gap is read first.
@@ -29,6 +30,7 @@ extension Inspector {
     event.verdict = EventVerdict(action: effective(flow.action), reason: flow.reason)
     sink.record(event)
     releaseStream(index)
+    sessions.endFlow(flow.session)
     if flow.name >= 0 { names.release(flow.name) }
     flows.remove(index)
   }

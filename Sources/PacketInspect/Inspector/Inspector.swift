@@ -18,6 +18,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   public internal(set) var counters = InspectorCounters()
 
   var nextFlagID: UInt64
+  var lastIdleLook = Timestamp(nanoseconds: 0)
 
   // Reused, so that parsing allocates only what it has not grown to yet.
   var hello = ClientHello()
@@ -154,7 +155,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     let index = flows.insert(key, clientIsFirst: clientIsFirst, session: session, at: now)
     guard index >= 0 else { return -1 }
     counters.flows &+= 1
-    sessions[session].lastSeen = max(sessions[session].lastSeen, now)
+    sessions.beginFlow(session, at: now)
     if let tcp = view.tcp {
       flows[index].isMidstream = !tcp.flags.contains(.syn)
       // A SYN-ACK from the other side tells the client's first sequence number just as well.

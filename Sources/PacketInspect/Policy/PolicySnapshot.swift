@@ -50,6 +50,8 @@ public final class PolicySnapshot: Sendable {
     public var exceptedNetworks = NetworkTable<Bool>()
     /// Agent types by name.
     public var agentTypes: [String: AgentType] = [:]
+    /// Time without a flow or contact after which a session ends, in nanoseconds; nil for never.
+    public var idleEnd: Int64?
     /// Sessions by source address.
     public var sessionSources = NetworkTable<ConfiguredSession>()
 

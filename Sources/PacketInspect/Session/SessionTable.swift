@@ -1,47 +1,17 @@
-/// What a packet's session assignment rests on. The names stand in events.
-public enum Attribution: String, Sendable, CaseIterable {
-  /// A configured source address or range.
-  case address = "address"
-  /// Nothing: a session of its own for each source address.
-  case unattributed = "unattributed"
-}
-
-/// One agent session: who it is and what it has done so far.
-public struct AgentSession: Sendable {
-  /// Its id, as configured, or `unattributed-ADDRESS`.
-  public let id: String
-  /// Its agent type's name.
+/// Whose a packet is, as far as the shell knows more than the packet shows: a control group, a container.
+public struct SessionClaim: Sendable, Hashable {
+  /// The session's id.
+  public var id: String
+  /// Its agent type's name; one that is not configured counts as unattributed.
   public var agentType: String
-  /// What its identity rests on.
-  public let attribution: Attribution
-  /// First packet.
-  public let started: Timestamp
-  /// Latest new flow or contact.
-  public var lastSeen: Timestamp
-  /// Its destinations against its budget.
-  public var budget = DestinationBudget()
-  /// The policy of its type, looked up once an epoch.
-  public var budgetPolicy: BudgetPolicy?
-  /// The epoch of `budgetPolicy`.
-  var epoch: UInt32
-  /// Deny-list entries that were flagged: a retry loop is one flag. Beyond the cap no more are raised.
-  private var flaggedEntries: Set<String> = []
+  /// What the claim rests on.
+  public var attribution: Attribution
 
-  /// Deny-list entries that are remembered as flagged.
-  static let maximumFlaggedEntries = 256
-
-  init(id: String, agentType: String, attribution: Attribution, started: Timestamp) {
+  /// A claim.
+  public init(id: String, agentType: String, attribution: Attribution) {
     self.id = id
     self.agentType = agentType
     self.attribution = attribution
-    self.started = started
-    lastSeen = started
-    epoch = 0
-  }
-
-  /// True the first time an entry is hit.
-  mutating func isFirstDenyHit(_ match: DenyMatch) -> Bool {
-    flaggedEntries.count < Self.maximumFlaggedEntries && flaggedEntries.insert(match.list + "\n" + match.entry).inserted
   }
 }
 
@@ -50,20 +20,27 @@ public struct SessionTable: Sendable {
   /// Sessions kept apart for addresses that nothing attributes. An agent that sprays source addresses would
   /// otherwise grow the table at will; beyond this they share one session.
   public static let maximumUnattributed = 16_384
+  /// Sessions that orchestrators may register at one time.
+  public static let maximumRegistered = 65_536
   /// The shared session's id.
   public static let overflowID = "unattributed-overflow"
 
   private var sessions: [AgentSession] = []
+  private var free: [Int32] = []
   private var byID: [String: Int32] = [:]
   private var byAddress: [IPAddress: Int32] = [:]
   private var byAddressEpoch: UInt32 = 0
   private var unattributedCount = 0
+  private var unsaved: [Int32] = []
+  private var registered: [String: SessionRegistration] = [:]
+  private var registeredSources = NetworkTable<String>()
+  private var registeredCgroups: [String: String] = [:]
 
   /// No session yet.
   public init() {}
 
-  /// Number of sessions.
-  public var count: Int { sessions.count }
+  /// Number of sessions that live.
+  public var count: Int { byID.count }
 
   /// The session at an index that `index(for:policy:at:)` gave.
   public subscript(index: Int32) -> AgentSession {
@@ -71,56 +48,236 @@ public struct SessionTable: Sendable {
     _modify { yield &sessions[Int(index)] }
   }
 
-  /// The session whose packets come from `source`, made when it is new.
-  public mutating func index(for source: IPAddress, policy: PolicySnapshot, at now: Timestamp) -> Int32 {
+  /// The index of a session that lives.
+  public func index(of id: String) -> Int32? { byID[id] }
+
+  /// The indices of all sessions that live.
+  public var indices: some Collection<Int32> { byID.values }
+
+  /// The session whose packets come from `source`, made when it is new. What the shell claims comes first, then
+  /// registered addresses, then configured ones, then a session of the address's own.
+  public mutating func index(
+    for source: IPAddress, claim: SessionClaim? = nil, policy: PolicySnapshot, at now: Timestamp
+  ) -> Int32 {
+    if let claim { return refreshed(session(claim, at: now), policy) }
     if byAddressEpoch != policy.epoch {
       // Sources may have moved to other sessions; the sessions themselves stay.
       byAddress.removeAll(keepingCapacity: true)
       byAddressEpoch = policy.epoch
     }
     let address = source.canonical
-    if let known = byAddress[address] {
-      refresh(known, policy)
-      return known
-    }
+    if let known = byAddress[address] { return refreshed(known, policy) }
     let index: Int32
-    if let configured = policy.parts.sessionSources.match(address)?.value {
-      index = session(configured.id, type: configured.agentType, .address, policy, now)
+    if let id = registeredSources.match(address)?.value, let registration = registered[id] {
+      index = session(
+        SessionClaim(id: id, agentType: registration.agentType, attribution: .registeredAddress), at: now)
+    } else if let configured = policy.parts.sessionSources.match(address)?.value {
+      index = session(
+        SessionClaim(id: configured.id, agentType: configured.agentType, attribution: .address), at: now)
     } else {
-      var id = "\(AgentType.unattributedName)-\(address)"
-      if byID[id] == nil {
-        if unattributedCount >= Self.maximumUnattributed { id = Self.overflowID } else { unattributedCount += 1 }
-      }
-      index = session(id, type: AgentType.unattributedName, .unattributed, policy, now)
+      index = unattributed(address, at: now)
     }
     if byAddress.count < 4 * Self.maximumUnattributed { byAddress[address] = index }
-    refresh(index, policy)
-    return index
+    return refreshed(index, policy)
   }
 
-  private mutating func session(
-    _ id: String, type: String, _ attribution: Attribution, _ policy: PolicySnapshot, _ now: Timestamp
-  ) -> Int32 {
-    if let known = byID[id] {
-      if sessions[Int(known)].agentType != type {
-        sessions[Int(known)].agentType = type
+  private mutating func unattributed(_ address: IPAddress, at now: Timestamp) -> Int32 {
+    var id = "\(AgentType.unattributedName)-\(address)"
+    if byID[id] == nil, unattributedCount >= Self.maximumUnattributed { id = Self.overflowID }
+    return session(
+      SessionClaim(id: id, agentType: AgentType.unattributedName, attribution: .unattributed), at: now)
+  }
+
+  private mutating func session(_ claim: SessionClaim, at now: Timestamp) -> Int32 {
+    if let known = byID[claim.id] {
+      if sessions[Int(known)].agentType != claim.agentType {
+        sessions[Int(known)].agentType = claim.agentType
         sessions[Int(known)].epoch = 0
+        markUnsaved(known)
       }
       return known
     }
-    let index = Int32(sessions.count)
-    sessions.append(AgentSession(id: id, agentType: type, attribution: attribution, started: now))
-    byID[id] = index
+    return add(
+      AgentSession(id: claim.id, agentType: claim.agentType, attribution: claim.attribution, started: now))
+  }
+
+  private mutating func add(_ session: AgentSession) -> Int32 {
+    let index: Int32
+    if let reused = free.popLast() {
+      index = reused
+      sessions[Int(index)] = session
+    } else {
+      index = Int32(sessions.count)
+      sessions.append(session)
+    }
+    byID[session.id] = index
+    if session.attribution == .unattributed { unattributedCount += 1 }
+    if session.isUnsaved { markUnsaved(index) }
     return index
   }
 
-  private mutating func refresh(_ index: Int32, _ policy: PolicySnapshot) {
-    guard sessions[Int(index)].epoch != policy.epoch else { return }
-    let budget = policy.agentType(sessions[Int(index)].agentType).budget
+  private mutating func refreshed(_ index: Int32, _ policy: PolicySnapshot) -> Int32 {
+    guard sessions[Int(index)].epoch != policy.epoch else { return index }
+    let type = policy.agentType(sessions[Int(index)].agentType)
+    var budget = type.budget
+    budget?.destinations += sessions[Int(index)].extendedBy
     if budget != sessions[Int(index)].budgetPolicy {
+      // A session taken up from the store has had its flags raised under the policy it is given now.
+      if sessions[Int(index)].epoch != 0 { sessions[Int(index)].budget.rearm() }
       sessions[Int(index)].budgetPolicy = budget
-      sessions[Int(index)].budget.rearm()
     }
+    sessions[Int(index)].uploadPolicy = type.uploadBudget
     sessions[Int(index)].epoch = policy.epoch
+    return index
+  }
+
+  // MARK: Life
+
+  /// Takes sessions up from the store. Those that ended stay ended.
+  public mutating func takeUp(_ stored: [StoredSession]) {
+    for session in stored where session.state.ended == nil && byID[session.state.id] == nil {
+      _ = add(AgentSession(session))
+    }
+  }
+
+  /// Ends a session: its id and addresses are free, its slot as soon as no flow is left.
+  mutating func end(_ index: Int32, at now: Timestamp) {
+    guard sessions[Int(index)].ended == nil else { return }
+    sessions[Int(index)].ended = now
+    sessions[Int(index)].isUnsaved = true
+    markUnsaved(index)
+    let id = sessions[Int(index)].id
+    byID[id] = nil
+    if sessions[Int(index)].attribution == .unattributed { unattributedCount -= 1 }
+    byAddress = byAddress.filter { $0.value != index }
+    if registered.removeValue(forKey: id) != nil { rebuildRegistrations() }
+  }
+
+  /// A flow of the session begins.
+  mutating func beginFlow(_ index: Int32, at now: Timestamp) {
+    sessions[Int(index)].liveFlows += 1
+    sessions[Int(index)].figures.flows &+= 1
+    sessions[Int(index)].lastSeen = max(sessions[Int(index)].lastSeen, now)
+    markUnsaved(index)
+  }
+
+  /// A flow of the session ends.
+  mutating func endFlow(_ index: Int32) {
+    sessions[Int(index)].liveFlows -= 1
+    release(index)
+  }
+
+  /// Sessions without a flow or contact since `limit`.
+  func idle(since limit: Timestamp) -> [Int32] {
+    byID.values.filter { sessions[Int($0)].lastSeen < limit && sessions[Int($0)].liveFlows == 0 }
+  }
+
+  private mutating func release(_ index: Int32) {
+    let session = sessions[Int(index)]
+    guard session.ended != nil, session.liveFlows <= 0, !session.isListedUnsaved, !free.contains(index) else { return }
+    free.append(index)
+  }
+
+  // MARK: Registration
+
+  /// The session that an orchestrator registered a control group for, if any.
+  public func registration(ofCgroup path: String) -> SessionClaim? {
+    guard let id = registeredCgroups[path], let registration = registered[id] else { return nil }
+    return SessionClaim(id: id, agentType: registration.agentType, attribution: .registeredCgroup)
+  }
+
+  /// What was registered for a session.
+  public func registration(of id: String) -> SessionRegistration? { registered[id] }
+
+  /// Registers a session. Saying the same twice changes nothing; more sources or control groups are added.
+  mutating func register(
+    _ registration: SessionRegistration, policy: PolicySnapshot, at now: Timestamp
+  ) throws(SessionCommandError) -> Int32 {
+    guard policy.parts.agentTypes[registration.agentType] != nil else {
+      throw .unknownAgentType(registration.agentType)
+    }
+    if let known = registered[registration.id], known.agentType != registration.agentType {
+      throw .otherAgentType(known.agentType)
+    }
+    for source in registration.sources {
+      if let owner = registeredSources.match(source.address), owner.network == source, owner.value != registration.id {
+        throw .sourceTaken(source, by: owner.value)
+      }
+    }
+    for cgroup in registration.cgroups {
+      if let owner = registeredCgroups[cgroup], owner != registration.id { throw .cgroupTaken(cgroup, by: owner) }
+    }
+    guard registered[registration.id] != nil || registered.count < Self.maximumRegistered else { throw .tooMany }
+    var merged = registered[registration.id] ?? registration
+    merged.sources += registration.sources.filter { !merged.sources.contains($0) }
+    merged.cgroups += registration.cgroups.filter { !merged.cgroups.contains($0) }
+    registered[registration.id] = merged
+    rebuildRegistrations()
+    let attribution: Attribution = merged.cgroups.isEmpty ? .registeredAddress : .registeredCgroup
+    let claim = SessionClaim(id: merged.id, agentType: merged.agentType, attribution: attribution)
+    return refreshed(session(claim, at: now), policy)
+  }
+
+  private mutating func rebuildRegistrations() {
+    registeredSources = NetworkTable()
+    registeredCgroups = [:]
+    for (id, registration) in registered {
+      for source in registration.sources { registeredSources.insert(source, id) }
+      for cgroup in registration.cgroups { registeredCgroups[cgroup] = id }
+    }
+    // Addresses may have changed hands.
+    byAddress.removeAll(keepingCapacity: true)
+  }
+
+  /// Raises a session's ceiling by `count` destinations, and arms its flags again.
+  mutating func extend(_ index: Int32, by count: Int, policy: PolicySnapshot) {
+    sessions[Int(index)].extendedBy += count
+    sessions[Int(index)].budgetPolicy?.destinations += count
+    sessions[Int(index)].budget.rearm()
+    sessions[Int(index)].isUnsaved = true
+    markUnsaved(index)
+  }
+
+  // MARK: Storing
+
+  /// Notes that a session has something to store.
+  mutating func markUnsaved(_ index: Int32) {
+    sessions[Int(index)].isUnsaved = true
+    guard !sessions[Int(index)].isListedUnsaved else { return }
+    sessions[Int(index)].isListedUnsaved = true
+    unsaved.append(index)
+  }
+
+  /// Notes that everything is to be stored again.
+  mutating func markAllUnsaved() {
+    for index in byID.values {
+      sessions[Int(index)].budget.markUnsaved()
+      markUnsaved(index)
+    }
+  }
+
+  /// Gives out about `limit` changes that are not stored yet.
+  mutating func takeUnsaved(limit: Int, _ body: (StateChange) -> Void) {
+    var left = limit
+    while left > 0, let index = unsaved.last {
+      let id = sessions[Int(index)].id
+      if sessions[Int(index)].isUnsaved {
+        sessions[Int(index)].isUnsaved = false
+        body(.session(sessions[Int(index)].state))
+        left -= 1
+      }
+      sessions[Int(index)].budget.takeUnsaved(limit: left) { key, record in
+        if let record {
+          body(.destination(session: id, key: key, record: record))
+        } else {
+          body(.withdrawn(session: id, key: key))
+        }
+        left -= 1
+      }
+      guard !sessions[Int(index)].budget.hasUnsaved else { return }
+      unsaved.removeLast()
+      sessions[Int(index)].isListedUnsaved = false
+      release(index)
+    }
   }
 }

@@ -26,11 +26,18 @@ public struct SessionState: Sendable, Hashable {
   public var reached: Bool
   /// Destinations beyond what is remembered.
   public var overflow: UInt64
+  /// When it ended; nil while it lives.
+  public var ended: Timestamp?
+  /// Destinations by which its budget was extended.
+  public var extendedBy: Int
+  /// What was counted.
+  public var figures: SessionFigures
 
   /// A session's state.
   public init(
     id: String, agentType: String, attribution: Attribution, started: Timestamp, lastSeen: Timestamp,
-    warned: Bool = false, reached: Bool = false, overflow: UInt64 = 0
+    ended: Timestamp? = nil, warned: Bool = false, reached: Bool = false, overflow: UInt64 = 0, extendedBy: Int = 0,
+    figures: SessionFigures = SessionFigures()
   ) {
     self.id = id
     self.agentType = agentType
@@ -40,6 +47,9 @@ public struct SessionState: Sendable, Hashable {
     self.warned = warned
     self.reached = reached
     self.overflow = overflow
+    self.ended = ended
+    self.extendedBy = extendedBy
+    self.figures = figures
   }
 }
 

@@ -200,4 +200,15 @@ public protocol EventSink {
   var wantsFacts: Bool { get }
   /// Takes a fact.
   mutating func record(_ fact: Fact)
+  /// True when `record(_: StateChange)` is to be called: where there is a store.
+  var wantsState: Bool { get }
+  /// Takes a change that a restart must not undo.
+  mutating func record(_ change: StateChange)
+}
+
+extension EventSink {
+  /// False: most sinks have no store.
+  public var wantsState: Bool { false }
+  /// Nothing.
+  public mutating func record(_ change: StateChange) {}
 }

@@ -73,10 +73,18 @@ struct SessionStore {
         }
         return try Row.fetchAll(database, sql: "SELECT * FROM session").compactMap { row in
           guard let attribution = Attribution(rawValue: row["attribution"]) else { return nil }
+          var figures = SessionFigures()
+          figures.flows = UInt64(bitPattern: row["flows"])
+          figures.bytesOut = UInt64(bitPattern: row["bytesOut"])
+          figures.bytesIn = UInt64(bitPattern: row["bytesIn"])
+          figures.refused = UInt64(bitPattern: row["refused"])
+          figures.flags = UInt64(bitPattern: row["flags"])
+          let ended: Int64? = row["ended"]
           let state = SessionState(
             id: row["id"], agentType: row["agentType"], attribution: attribution,
             started: Timestamp(nanoseconds: row["started"]), lastSeen: Timestamp(nanoseconds: row["lastSeen"]),
-            warned: row["warned"], reached: row["reached"], overflow: UInt64(bitPattern: row["overflow"]))
+            ended: ended.map { Timestamp(nanoseconds: $0) }, warned: row["warned"], reached: row["reached"],
+            overflow: UInt64(bitPattern: row["overflow"]), extendedBy: row["extendedBy"], figures: figures)
           return StoredSession(state: state, destinations: destinations[state.id] ?? [:])
         }
       }
@@ -133,18 +141,28 @@ struct SessionStore {
   }
 
   private static func upsert(_ pending: PendingState, into database: Database) throws {
+    let begin = try database.cachedStatement(
+      sql: "DELETE FROM destination WHERE session = ?1 AND (SELECT started FROM session WHERE id = ?1) < ?2")
     let session = try database.cachedStatement(
       sql: """
-        INSERT INTO session (id, agentType, attribution, started, lastSeen, warned, reached, overflow)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO session (id, agentType, attribution, started, lastSeen, warned, reached, overflow, ended,
+          extendedBy, flows, bytesOut, bytesIn, refused, flags)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (id) DO UPDATE SET agentType = excluded.agentType, attribution = excluded.attribution,
           started = excluded.started, lastSeen = excluded.lastSeen, warned = excluded.warned,
-          reached = excluded.reached, overflow = excluded.overflow
+          reached = excluded.reached, overflow = excluded.overflow, ended = excluded.ended,
+          extendedBy = excluded.extendedBy, flows = excluded.flows, bytesOut = excluded.bytesOut,
+          bytesIn = excluded.bytesIn, refused = excluded.refused, flags = excluded.flags
         """)
     for state in pending.sessions.values {
+      // A session that begins anew under an id that was used before does not inherit what the former one did.
+      try begin.execute(arguments: [state.id, state.started.nanoseconds])
       try session.execute(arguments: [
         state.id, state.agentType, state.attribution.rawValue, state.started.nanoseconds, state.lastSeen.nanoseconds,
-        state.warned, state.reached, Int64(bitPattern: state.overflow),
+        state.warned, state.reached, Int64(bitPattern: state.overflow), state.ended?.nanoseconds,
+        state.extendedBy, Int64(bitPattern: state.figures.flows), Int64(bitPattern: state.figures.bytesOut),
+        Int64(bitPattern: state.figures.bytesIn), Int64(bitPattern: state.figures.refused),
+        Int64(bitPattern: state.figures.flags),
       ])
     }
     let put = try database.cachedStatement(

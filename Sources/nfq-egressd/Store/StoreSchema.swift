@@ -14,6 +14,13 @@ enum StoreSchema {
         table.column("warned", .boolean).notNull()
         table.column("reached", .boolean).notNull()
         table.column("overflow", .integer).notNull()
+        table.column("ended", .integer)
+        table.column("extendedBy", .integer).notNull()
+        table.column("flows", .integer).notNull()
+        table.column("bytesOut", .integer).notNull()
+        table.column("bytesIn", .integer).notNull()
+        table.column("refused", .integer).notNull()
+        table.column("flags", .integer).notNull()
       }
       try database.create(table: "destination", options: .withoutRowID) { table in
         table.column("session", .text).notNull()

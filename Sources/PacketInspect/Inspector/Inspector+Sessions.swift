@@ -1,0 +1,78 @@
+extension Inspector {
+  /// Changes handed to the store in one tick: enough for any real rate, little enough not to delay a verdict.
+  private static var changesPerTick: Int { 4_096 }
+
+  /// Takes sessions up from the store, before the first packet.
+  public mutating func takeUp(_ stored: [StoredSession]) { sessions.takeUp(stored) }
+
+  /// Registers a session for an orchestrator. Idempotent.
+  public mutating func startSession(
+    _ registration: SessionRegistration, at now: Timestamp
+  ) throws(SessionCommandError) -> SessionOverview {
+    let index = try sessions.register(registration, policy: policy, at: now)
+    return sessions[index].overview
+  }
+
+  /// Ends a session; its last event tells what it did.
+  public mutating func endSession<Sink: EventSink>(
+    _ id: String, at now: Timestamp, into sink: inout Sink
+  ) throws(SessionCommandError) -> SessionOverview {
+    guard let index = sessions.index(of: id) else { throw .unknownSession(id) }
+    endSession(index, reason: "explicit", now, &sink)
+    return sessions[index].overview
+  }
+
+  /// Raises a session's ceiling.
+  public mutating func extendBudget(of id: String, by count: Int) throws(SessionCommandError) -> SessionOverview {
+    guard let index = sessions.index(of: id) else { throw .unknownSession(id) }
+    sessions.extend(index, by: count, policy: policy)
+    return sessions[index].overview
+  }
+
+  /// All sessions that live.
+  public func sessionOverviews() -> [SessionOverview] { sessions.indices.map { sessions[$0].overview } }
+
+  /// One session with its destinations.
+  public func sessionDetail(_ id: String) throws(SessionCommandError) -> SessionDetail {
+    guard let index = sessions.index(of: id) else { throw .unknownSession(id) }
+    let destinations = sessions[index].budget.destinations.sorted { $0.value.lastSeen > $1.value.lastSeen }
+    return SessionDetail(
+      overview: sessions[index].overview, destinations: destinations.map { (key: $0.key, record: $0.value) },
+      sources: sessions.registration(of: id)?.sources ?? [])
+  }
+
+  /// Offers everything to the store again: it lost changes, or is a new one.
+  public mutating func storeEverything() { sessions.markAllUnsaved() }
+
+  /// Ends what has been idle too long, and hands over what is to be stored.
+  mutating func tickSessions<Sink: EventSink>(_ now: Timestamp, _ sink: inout Sink) {
+    if let idleEnd = policy.parts.idleEnd, now.since(lastIdleLook) >= min(idleEnd, 10_000_000_000) || now < lastIdleLook {
+      lastIdleLook = now
+      for index in sessions.idle(since: now.advanced(byNanoseconds: -idleEnd)) {
+        endSession(index, reason: "idle", now, &sink)
+      }
+    }
+    guard sink.wantsState else { return }
+    sessions.takeUnsaved(limit: Self.changesPerTick) { sink.record($0) }
+  }
+
+  private mutating func endSession<Sink: EventSink>(
+    _ index: Int32, reason: String, _ now: Timestamp, _ sink: inout Sink
+  ) {
+    sessions.end(index, at: now)
+    let session = sessions[index]
+    var event = Event(
+      time: now,
+      body: .stats(
+        kind: "session-end",
+        figures: [
+          ("reason", .text(reason)),
+          ("seconds", .count(UInt64(max(0, now.since(session.started) / 1_000_000_000)))),
+          ("destinations", .count(UInt64(session.budget.used))), ("flows", .count(session.figures.flows)),
+          ("bytes_out", .count(session.figures.bytesOut)), ("bytes_in", .count(session.figures.bytesIn)),
+          ("refused", .count(session.figures.refused)), ("flags", .count(session.figures.flags)),
+        ]))
+    attach(index, to: &event)
+    sink.record(event)
+  }
+}

@@ -1,0 +1,81 @@
+/// One agent session: who it is and what it has done so far.
+public struct AgentSession: Sendable {
+  /// Its id, as configured or registered, or `unattributed-ADDRESS`.
+  public let id: String
+  /// Its agent type's name.
+  public var agentType: String
+  /// What its identity rests on.
+  public internal(set) var attribution: Attribution
+  /// First packet.
+  public let started: Timestamp
+  /// Latest new flow or contact.
+  public var lastSeen: Timestamp
+  /// When it ended; nil while it lives.
+  public internal(set) var ended: Timestamp?
+  /// Its destinations against its budget.
+  public var budget = DestinationBudget()
+  /// Bytes sent against its upload budget.
+  public var uploads = UploadBudget()
+  /// The policy of its type with its extension, looked up once an epoch.
+  public internal(set) var budgetPolicy: BudgetPolicy?
+  /// The upload policy of its type.
+  public internal(set) var uploadPolicy: UploadBudgetPolicy?
+  /// Destinations by which its budget was extended.
+  public internal(set) var extendedBy = 0
+  /// What was counted.
+  public var figures = SessionFigures()
+  /// Flows of its own in the table now.
+  var liveFlows = 0
+  /// The epoch of the policies.
+  var epoch: UInt32 = 0
+  /// True when the session stands in the table's list of what is not stored.
+  var isListedUnsaved = false
+  /// True when the session itself, beside its destinations, changed since it was stored.
+  var isUnsaved = true
+  /// Deny-list entries that were flagged: a retry loop is one flag. Beyond the cap no more are raised.
+  private var flaggedEntries: Set<String> = []
+
+  /// Deny-list entries that are remembered as flagged.
+  static let maximumFlaggedEntries = 256
+
+  init(id: String, agentType: String, attribution: Attribution, started: Timestamp) {
+    self.id = id
+    self.agentType = agentType
+    self.attribution = attribution
+    self.started = started
+    lastSeen = started
+  }
+
+  /// A session as it was stored.
+  init(_ stored: StoredSession) {
+    let state = stored.state
+    self.init(id: state.id, agentType: state.agentType, attribution: state.attribution, started: state.started)
+    lastSeen = state.lastSeen
+    extendedBy = state.extendedBy
+    figures = state.figures
+    budget = DestinationBudget(stored)
+    uploads = UploadBudget(total: state.figures.bytesOut)
+    isUnsaved = false
+  }
+
+  /// True the first time an entry is hit.
+  mutating func isFirstDenyHit(_ match: DenyMatch) -> Bool {
+    flaggedEntries.count < Self.maximumFlaggedEntries && flaggedEntries.insert(match.list + "\n" + match.entry).inserted
+  }
+
+  /// The session without its destinations, as it is stored.
+  var state: SessionState {
+    SessionState(
+      id: id, agentType: agentType, attribution: attribution, started: started, lastSeen: lastSeen, ended: ended,
+      warned: budget.warned, reached: budget.reached, overflow: budget.overflow, extendedBy: extendedBy,
+      figures: figures)
+  }
+
+  /// The session as operators see it.
+  public var overview: SessionOverview {
+    SessionOverview(
+      id: id, agentType: agentType, attribution: attribution, started: started, lastSeen: lastSeen, ended: ended,
+      destinations: budget.used, ceiling: budgetPolicy?.destinations, onReach: budgetPolicy?.onReach,
+      extendedBy: extendedBy, figures: figures)
+  }
+}
