@@ -5,6 +5,8 @@ import PacketInspect
 struct InspectBench {
   private static let start = Timestamp(seconds: 1_700_000_000)
   private static let resolver = Endpoint(address: 0x0a00_0035, port: 53)
+  /// Passes before the first that counts: tables and buffers grow to their size.
+  static let warmUps = 2
   /// Packets in one receive of the daemon: as often it hands its events on.
   private static let batch = 64
 
@@ -88,8 +90,7 @@ struct InspectBench {
       Row(name: "request on a kept-alive connection"), Row(name: "DNS question of a known flow"),
     ]
     lookUpNames()
-    for repetition in -2..<repetitions {
-      // The first two only grow tables and buffers to their size.
+    for repetition in -Self.warmUps..<repetitions {
       let isCounted = repetition >= 0
       measure(&rows[0], opening, isCounted)
       measure(&rows[1], acknowledgement, isCounted)
