@@ -5,7 +5,6 @@
 public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var policy: PolicySnapshot
   let limits: InspectorLimits
-  let domains: Domains
   var flows: FlowTable
   var streams = StreamPool()
   var names = FlowNames()
@@ -24,6 +23,9 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var head = HTTPRequestHead()
   var message = DNSMessage()
   var scratch: [UInt8] = []
+
+  // Last: its size is known only to who makes the inspector, and what comes after it has no constant offset.
+  let domains: Domains
 
   /// An inspector. `seed` keys the hash tables: secret in live use, fixed in replay, so that replay is repeatable.
   /// Flows and flags are numbered from `firstFlowID`, which a restart moves on so that no number comes twice.
