@@ -195,7 +195,7 @@ public struct FlagEvidence: Hashable, Sendable {
 /// Where events go. The packet path calls it and never waits for it.
 public protocol EventSink {
   /// Takes an event.
-  mutating func record(_ event: Event)
+  mutating func record(_ event: consuming Event)
   /// True when `record(_: Fact)` is to be called: parsers' tests only.
   var wantsFacts: Bool { get }
   /// Takes a fact.
