@@ -11,6 +11,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var deadlines: NamelessDeadlines
   var memory = NameMemory()
   var questions: OutstandingQuestions
+  private var destinationKeys: DestinationKeyCache
   /// The sessions, with their destinations and budgets.
   public internal(set) var sessions = SessionTable()
   /// What was done so far.
@@ -40,6 +41,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     flows = FlowTable(capacity: limits.flows, seed: seed, firstID: firstFlowID)
     deadlines = NamelessDeadlines(capacity: limits.flows)
     questions = OutstandingQuestions(seed: seed)
+    destinationKeys = DestinationKeyCache(seed: seed)
   }
 
   /// Flows tracked now.
@@ -69,6 +71,11 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     case .reject: counters.rejected &+= 1
     }
     return Decision(verdict)
+  }
+
+  /// What a name counts as.
+  mutating func destinationKey(_ name: HostName) -> DestinationKey {
+    destinationKeys.key(of: name, registrable: domains)
   }
 
   /// In observe mode nothing is done to a packet, whatever was decided.
