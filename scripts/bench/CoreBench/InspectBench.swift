@@ -85,7 +85,8 @@ struct InspectBench {
   /// Measures `repetitions` times; nanoseconds of CPU time and allocations a packet.
   mutating func run(repetitions: Int) -> [Row] {
     var rows = [
-      Row(name: "SYN: a new flow"), Row(name: "ACK: nothing to judge yet"), Row(name: "ClientHello: judged by its name"),
+      Row(name: "SYN: a new flow"), Row(name: "ACK: nothing to judge yet"),
+      Row(name: "ClientHello: judged by its name"),
       Row(name: "ACK of the server's answer: the flow is decided"), Row(name: "later packet of a decided flow"),
       Row(name: "request on a kept-alive connection"), Row(name: "DNS question of a known flow"),
     ]
@@ -182,7 +183,7 @@ struct BatchSink: EventSink {
   private var batch: [Event] = []
   private(set) var counts = Counts()
 
-  mutating func record(_ event: Event) { batch.append(event) }
+  mutating func record(_ event: consuming Event) { batch.append(event) }
 
   mutating func clear() {
     guard !batch.isEmpty else { return }

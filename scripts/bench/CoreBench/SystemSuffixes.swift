@@ -15,8 +15,7 @@ final class SystemSuffixes: RegistrableDomains, @unchecked Sendable {
   deinit { unsafe chost_suffixes_close(handle) }
 
   func registrableLength(of name: HostName) -> Int {
-    let bytes = InlineArray<253, UInt8> { $0 < name.count ? name[$0] : 0 }
-    return unsafe bytes.span.withUnsafeBufferPointer {
+    unsafe name.span.withUnsafeBufferPointer {
       unsafe chost_registrable_length(handle, $0.baseAddress, name.count)
     }
   }
