@@ -63,7 +63,7 @@ struct EventOutbox: EventSink {
 
   init(ring: EventRing) { self.ring = ring }
 
-  mutating func record(_ event: Event) {
+  mutating func record(_ event: consuming Event) {
     if batch.count < ring.capacity { batch.append(event) } else { lost &+= 1 }
   }
 
