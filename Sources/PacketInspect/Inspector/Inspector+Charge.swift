@@ -49,7 +49,8 @@ extension Inspector {
   }
 
   /// Takes a contact into a session's budget.
-  mutating func contact(_ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ now: Timestamp) -> BudgetOutcome
+  mutating func contact(_ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ now: Timestamp)
+    -> BudgetOutcome
   {
     sessions.markUnsaved(session)
     return sessions[session].budget.contact(
@@ -72,7 +73,7 @@ extension Inspector {
 
   /// What a flow's destination is. A claimed name is its key only when a trusted resolver's answer gave that name
   /// this address; otherwise the address is.
-  private func destinations(_ index: Int32, name: HostName?, claim: Claim?, _ now: Timestamp) -> [Place] {
+  private mutating func destinations(_ index: Int32, name: HostName?, claim: Claim?, _ now: Timestamp) -> [Place] {
     let flow = flows[index]
     let server = flow.server
     let serverIsExternal = policy.isExternal(server)
@@ -84,11 +85,11 @@ extension Inspector {
       if literal.canonical == server.canonical { return [nameless(flow, serverIsExternal, now)] }
     } else if memory.corroborates(name, address: server, at: now) {
       let isExternal = serverIsExternal && policy.isExternal(name)
-      return [Place(key: DestinationKey(name, registrable: domains), evidence: claim == .sni ? .sni : .host, isExternal: isExternal)]
+      return [Place(key: destinationKey(name), evidence: claim == .sni ? .sni : .host, isExternal: isExternal)]
     }
     let unverified: Evidence = claim == .sni ? .sniUnverified : .hostUnverified
     let claimed = Place(
-      key: addressLiteral(name).map { DestinationKey($0) } ?? DestinationKey(name, registrable: domains),
+      key: addressLiteral(name).map { DestinationKey($0) } ?? destinationKey(name),
       evidence: unverified,
       isExternal: addressLiteral(name).map { policy.isExternal($0) } ?? policy.isExternal(name))
     if !serverIsExternal {
@@ -101,11 +102,11 @@ extension Inspector {
   }
 
   /// A flow that names nobody: the name this session was given its address for, else the address.
-  private func nameless(_ flow: FlowState, _ isExternal: Bool, _ now: Timestamp) -> Place {
+  private mutating func nameless(_ flow: FlowState, _ isExternal: Bool, _ now: Timestamp) -> Place {
     if isExternal, let name = memory.latestName(for: flow.server, session: flow.session, at: now),
       policy.isExternal(name)
     {
-      return Place(key: DestinationKey(name, registrable: domains), evidence: .dnsAnswer, isExternal: true)
+      return Place(key: destinationKey(name), evidence: .dnsAnswer, isExternal: true)
     }
     return Place(key: DestinationKey(flow.server), evidence: .address, isExternal: isExternal)
   }

@@ -104,7 +104,7 @@ extension Inspector {
     }
     // The root itself (a priming question) tells nobody anything.
     guard name.count > 0 else { return }
-    let key = DestinationKey(name, registrable: domains)
+    let key = destinationKey(name)
     guard policy.isExternal(name) else {
       if result.destination == nil {
         result.destination = EventDestination(key: key.text, evidence: .dnsQuery, isExternal: false, isNew: false)

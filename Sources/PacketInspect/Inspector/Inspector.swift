@@ -5,13 +5,13 @@
 public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var policy: PolicySnapshot
   let limits: InspectorLimits
-  let domains: Domains
   var flows: FlowTable
   var streams = StreamPool()
   var names = FlowNames()
   var deadlines: NamelessDeadlines
   var memory = NameMemory()
   var questions: OutstandingQuestions
+  private var destinationKeys: DestinationKeyCache
   /// The sessions, with their destinations and budgets.
   public internal(set) var sessions = SessionTable()
   /// What was done so far.
@@ -26,6 +26,9 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var message = DNSMessage()
   var scratch: [UInt8] = []
 
+  // Last: its size is known only to who makes the inspector, and what comes after it has no constant offset.
+  let domains: Domains
+
   /// An inspector. `seed` keys the hash tables: secret in live use, fixed in replay, so that replay is repeatable.
   /// Flows and flags are numbered from `firstFlowID`, which a restart moves on so that no number comes twice.
   public init(
@@ -39,6 +42,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     flows = FlowTable(capacity: limits.flows, seed: seed, firstID: firstFlowID)
     deadlines = NamelessDeadlines(capacity: limits.flows)
     questions = OutstandingQuestions(seed: seed)
+    destinationKeys = DestinationKeyCache(seed: seed)
   }
 
   /// Flows tracked now.
@@ -68,6 +72,11 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     case .reject: counters.rejected &+= 1
     }
     return Decision(verdict)
+  }
+
+  /// What a name counts as.
+  mutating func destinationKey(_ name: HostName) -> DestinationKey {
+    destinationKeys.key(of: name, registrable: domains)
   }
 
   /// In observe mode nothing is done to a packet, whatever was decided.

@@ -156,7 +156,8 @@ struct Daemon {
       ("malformed", inspector.counters.malformed), ("flows", UInt64(inspector.flows)),
       ("flows_total", inspector.counters.flows), ("flow_table_full", inspector.counters.flowTableFull),
       ("sessions", UInt64(inspector.sessions)), ("queue_overruns", socket.overruns),
-      ("queue_missing", socket.missing), ("verdict_errors", socket.verdictErrors + socket.sendErrors),
+      ("queue_missing", socket.missing), ("receive_calls", socket.receiveCalls),
+      ("send_calls", socket.sendCalls), ("verdict_errors", socket.verdictErrors + socket.sendErrors),
       ("events_lost", losses.lost), ("events_unwritten", losses.failed),
     ]
     return counts.map { (name: $0.0, value: .count($0.1)) }

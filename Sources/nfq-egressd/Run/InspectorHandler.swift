@@ -90,7 +90,7 @@ struct LiveSink: EventSink {
 
   init(events: HandoverRing<Event>) { self.events = Outbox(ring: events) }
 
-  mutating func record(_ event: Event) { events.append(event) }
+  mutating func record(_ event: consuming Event) { events.append(event) }
 
   /// Offers what has gathered.
   mutating func flush() { events.flush() }

@@ -62,7 +62,7 @@ struct Outbox<Element: Sendable> {
 
   init(ring: HandoverRing<Element>) { self.ring = ring }
 
-  mutating func append(_ element: Element) {
+  mutating func append(_ element: consuming Element) {
     if batch.count < ring.capacity { batch.append(element) } else { lost &+= 1 }
   }
 
