@@ -26,6 +26,8 @@ public struct FlowState: Sendable {
   public var chargedAddress = false
   /// True when a destination was charged, under whatever key.
   public var isCharged = false
+  /// True when the server's address is not the operator's own.
+  public var isExternal = false
   /// True when a drop event was written.
   public var reportedDrop = false
   /// True when both sides sent FIN, or one RST.

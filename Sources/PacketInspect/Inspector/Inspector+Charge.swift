@@ -53,6 +53,9 @@ extension Inspector {
     -> BudgetOutcome
   {
     sessions.markUnsaved(session)
+    if sessions[session].uploads.holds(sessions[session].uploadPolicy), !sessions[session].budget.contains(key) {
+      return BudgetOutcome(admitted: false, isNew: true, raisesWarning: false, raisesReached: false)
+    }
     return sessions[session].budget.contact(
       key, evidence: evidence, policy: sessions[session].budgetPolicy, limit: limits.namesPerSession, at: now)
   }

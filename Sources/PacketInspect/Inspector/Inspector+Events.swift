@@ -56,6 +56,7 @@ extension Inspector {
     _ kind: FlagKind, _ summary: String, _ evidence: [FlagEvidence], _ outcome: ContactOutcome, _ index: Int32,
     _ now: Timestamp, _ sink: inout Sink
   ) {
+    sessions[flows[index].session].figures.flags &+= 1
     var event = event(.alert(flag(kind, summary, evidence)), on: index, at: now)
     describe(outcome, in: &event)
     sink.record(event)
@@ -75,10 +76,27 @@ extension Inspector {
       summary = "\(used) of \(policy.destinations) distinct destinations are used."
     }
     let evidence = [FlagEvidence("used", used), FlagEvidence("ceiling", policy.destinations)]
+    sessions[session].figures.flags &+= 1
     let kind: FlagKind = outcome.raisesReached ? .budgetReached : .budgetWarning
     var event = Event(time: now, body: .alert(flag(kind, summary, evidence)))
     attach(session, to: &event)
     event.destination = outcome.destination
+    sink.record(event)
+  }
+
+  /// Raises the flag of a used-up upload budget.
+  mutating func raiseUploadFlag<Sink: EventSink>(_ session: Int32, _ now: Timestamp, _ sink: inout Sink) {
+    guard let policy = sessions[session].uploadPolicy, sessions[session].uploads.raisesReached(policy) else { return }
+    let used = sessions[session].uploads.used(policy.window)
+    let rest = policy.onReach == .hold ? "Destinations not yet contacted are held." : "The session goes on."
+    let over = policy.window == .day ? "in the last 24 hours" : "over its life"
+    let summary = "\(used) bytes sent to external destinations \(over): the ceiling of \(policy.bytes) is reached. \(rest)"
+    let evidence = [
+      FlagEvidence("bytes", Int(clamping: used)), FlagEvidence("ceiling", Int(clamping: policy.bytes)),
+    ]
+    sessions[session].figures.flags &+= 1
+    var event = Event(time: now, body: .alert(flag(.uploadBudget, summary, evidence)))
+    attach(session, to: &event)
     sink.record(event)
   }
 
@@ -93,6 +111,7 @@ extension Inspector {
   ) {
     guard !flows[index].reportedDrop else { return }
     flows[index].reportedDrop = true
+    sessions[flows[index].session].figures.refused &+= 1
     var event = event(.drop(length: length), on: index, at: now)
     describe(outcome, in: &event)
     sink.record(event)

@@ -17,8 +17,11 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   /// What was done so far.
   public internal(set) var counters = InspectorCounters()
 
+  /// What the host knows of senders; nil in replay.
+  public var evidence: (any SessionEvidence)?
   var nextFlagID: UInt64
   var lastIdleLook = Timestamp(nanoseconds: 0)
+  var lastStateLook = Timestamp(nanoseconds: 0)
 
   // Reused, so that parsing allocates only what it has not grown to yet.
   var hello = ClientHello()
@@ -71,7 +74,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     case .drop: counters.dropped &+= 1
     case .reject: counters.rejected &+= 1
     }
-    return Decision(verdict)
+    return Decision(verdict, isPending: verdict.reason == .pendingAttribution)
   }
 
   /// What a name counts as.
@@ -95,7 +98,11 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     }
     if index < 0 {
       let clientIsFirst = sourceIsClient(view, meta) == sourceIsFirst
-      index = begin(key, clientIsFirst: clientIsFirst, view, now)
+      index = begin(key, clientIsFirst: clientIsFirst, view, meta, now)
+      guard index != Self.pendingFlow else {
+        counters.pending &+= 1
+        return Verdict(effective(.drop), .pendingAttribution, scope: .packet)
+      }
       guard index >= 0 else {
         counters.flowTableFull &+= 1
         return untracked(view, now)
@@ -107,9 +114,11 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     if fromClient {
       flows[index].clientPackets &+= 1
       flows[index].clientBytes &+= UInt64(meta.originalLength)
+      sessions.countSent(flows[index].session, meta.originalLength, isExternal: flows[index].isExternal, at: now)
     } else {
       flows[index].serverPackets &+= 1
       flows[index].serverBytes &+= UInt64(meta.originalLength)
+      sessions.countReceived(flows[index].session, meta.originalLength)
     }
     if flows[index].phase == .decided {
       if let tcp = view.tcp { noteEnd(index, tcp, fromClient: fromClient) }
@@ -156,19 +165,36 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     return view.destinationPort < view.sourcePort
   }
 
+  /// What `begin` gives for a flow that nobody can attribute yet.
+  private static var pendingFlow: Int32 { -2 }
+
   private mutating func begin(
-    _ key: FlowKey, clientIsFirst: Bool, _ view: borrowing PacketView, _ now: Timestamp
+    _ key: FlowKey, clientIsFirst: Bool, _ view: borrowing PacketView, _ meta: PacketMeta, _ now: Timestamp
   ) -> Int32 {
     let client = clientIsFirst ? key.first : key.second
-    let session = sessions.index(for: client, policy: policy, at: now)
+    // Only a sender can be asked about; the receiver of an answer is told by its address.
+    let isFromClient =
+      client == view.source && (clientIsFirst ? key.firstPort : key.secondPort) == view.sourcePort
+    var claim: SessionClaim?
+    if isFromClient, evidence != nil {
+      let endpoints = PacketEndpoints(
+        source: view.source, sourcePort: view.sourcePort, destination: view.destination,
+        destinationPort: view.destinationPort, proto: view.proto.rawValue)
+      switch evidence?.finding(for: endpoints, meta: meta, isLastAsk: meta.hasWaited, at: now) {
+      case .claim(let found): claim = found
+      case .pending where !meta.hasWaited: return Self.pendingFlow
+      case .pending, .nothing, nil: break
+      }
+    }
+    let session = sessions.index(for: client, claim: claim, policy: policy, at: now)
     let index = flows.insert(key, clientIsFirst: clientIsFirst, session: session, at: now)
     guard index >= 0 else { return -1 }
     counters.flows &+= 1
     sessions.beginFlow(session, at: now)
+    flows[index].isExternal = policy.isExternal(flows[index].server)
     if let tcp = view.tcp {
       flows[index].isMidstream = !tcp.flags.contains(.syn)
       // A SYN-ACK from the other side tells the client's first sequence number just as well.
-      let isFromClient = client == view.source && flows[index].clientPort == view.sourcePort
       flows[index].firstSequence = isFromClient ? tcp.sequence &+ 1 : tcp.acknowledgement
       deadlines.push(flow: index, id: flows[index].id, at: now)
     }

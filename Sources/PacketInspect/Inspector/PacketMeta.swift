@@ -31,6 +31,10 @@ public struct PacketMeta: Sendable {
   /// True when the kernel says checksums are still to be computed (NFQA_SKB_CSUMNOTREADY) or nothing is known:
   /// a wrong checksum then means nothing.
   public var checksumsUnreliable: Bool
+  /// The sender's link-layer address (NFQA_HWADDR), 48 bits in the low bytes; nil when absent or of another length.
+  public var hardwareAddress: UInt64?
+  /// True when the packet was held for want of attribution and cannot be held again.
+  public var hasWaited = false
 
   /// Metadata; the defaults are those of a captured packet.
   public init(

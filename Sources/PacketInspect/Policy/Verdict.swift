@@ -57,6 +57,8 @@ public enum Reason: String, Sendable, CaseIterable {
   case midstream = "midstream"
   /// No room in the flow table (`onFailure.flowTableFull`).
   case flowTableFull = "flow-table-full"
+  /// Nobody can say yet whose the packet is.
+  case pendingAttribution = "pending-attribution"
   /// The flow is not decided yet: its name is still to come.
   case undecided = "undecided"
 }

@@ -70,6 +70,9 @@ public struct DestinationBudget: Sendable {
   /// The destinations.
   public var destinations: [DestinationKey: DestinationRecord] { entries.mapValues(\.record) }
 
+  /// True when the destination is one of the session's.
+  public func contains(_ key: DestinationKey) -> Bool { entries[key] != nil }
+
   /// True when something is not stored yet.
   var hasUnsaved: Bool { !unsaved.isEmpty || !withdrawn.isEmpty }
 

@@ -153,6 +153,19 @@ public struct SessionTable: Sendable {
     if registered.removeValue(forKey: id) != nil { rebuildRegistrations() }
   }
 
+  /// Counts bytes that the session sent.
+  @inline(__always)
+  mutating func countSent(_ index: Int32, _ bytes: Int, isExternal: Bool, at now: Timestamp) {
+    sessions[Int(index)].figures.bytesOut &+= UInt64(truncatingIfNeeded: bytes)
+    if isExternal { sessions[Int(index)].uploads.add(bytes, at: now) }
+  }
+
+  /// Counts bytes that the session received.
+  @inline(__always)
+  mutating func countReceived(_ index: Int32, _ bytes: Int) {
+    sessions[Int(index)].figures.bytesIn &+= UInt64(truncatingIfNeeded: bytes)
+  }
+
   /// A flow of the session begins.
   mutating func beginFlow(_ index: Int32, at now: Timestamp) {
     sessions[Int(index)].liveFlows += 1

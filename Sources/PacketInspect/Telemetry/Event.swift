@@ -132,6 +132,8 @@ public enum FlagKind: String, Sendable, CaseIterable {
   case budgetWarning = "budget-warning"
   /// The budget is used up.
   case budgetReached = "budget-reached"
+  /// An upload budget is used up.
+  case uploadBudget = "upload-budget"
   /// A deny-list matched.
   case denyHit = "deny-hit"
   /// Someone tried to show the inspector other bytes than the server.
@@ -147,6 +149,7 @@ public enum FlagKind: String, Sendable, CaseIterable {
     case .denyHit: 3
     case .evasion: 4
     case .nameUnverified: 5
+    case .uploadBudget: 6
     }
   }
 
@@ -154,7 +157,7 @@ public enum FlagKind: String, Sendable, CaseIterable {
   public var severity: Int {
     switch self {
     case .denyHit, .evasion: 1
-    case .budgetReached: 2
+    case .budgetReached, .uploadBudget: 2
     case .budgetWarning, .nameUnverified: 3
     }
   }
