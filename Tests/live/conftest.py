@@ -117,6 +117,7 @@ class Daemon:
         self.configuration_path = directory / "config.yaml"
         self.events_path = directory / "eve.json"
         self.log_path = directory / "daemon.log"
+        self.socket_path = configuration.get("control", {}).get("socket")
         self.write(configuration)
         self.process = None
 
@@ -144,6 +145,17 @@ class Daemon:
         """Whether queue 0 has a listener that asks for packets (copy mode is the fourth column)."""
         table = self.lab.run("host", "cat", "/proc/net/netfilter/nfnetlink_queue").stdout
         return any(row.split()[0] == "0" and row.split()[3] != "0" for row in table.splitlines() if row.strip())
+
+    def session(self, *words, check=True):
+        """Runs `nfq-egressd session ...`; the socket is a file, so the namespace does not matter."""
+        command = [str(DAEMON), "session", *map(str, words), "--socket", self.socket_path]
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False)
+        assert not check or result.returncode == 0, result.stderr
+        return result
+
+    def session_json(self, *words):
+        """Its JSON."""
+        return json.loads(self.session(*words, "--json").stdout)
 
     def log(self):
         """What it wrote to stdout and stderr."""
@@ -214,6 +226,8 @@ def configuration_for(directory, **changes):
                 {"source": "fd00:88::7", "session": SESSION, "agentType": "research"},
             ]
         },
+        "control": {"socket": str(directory / "control.sock"), "group": "root"},
+        "store": {"path": str(directory / "state.sqlite")},
         "events": {"path": str(directory / "eve.json")},
     }
     configuration.update(changes)

@@ -40,7 +40,7 @@ extension Inspector {
     let destinations = sessions[index].budget.destinations.sorted { $0.value.lastSeen > $1.value.lastSeen }
     return SessionDetail(
       overview: sessions[index].overview, destinations: destinations.map { (key: $0.key, record: $0.value) },
-      sources: sessions.registration(of: id)?.sources ?? [])
+      sources: sessions.registration(of: id)?.sources ?? [], cgroups: sessions.registration(of: id)?.cgroups ?? [])
   }
 
   /// Offers everything to the store again: it lost changes, or is a new one.
@@ -48,7 +48,8 @@ extension Inspector {
 
   /// Ends what has been idle too long, and hands over what is to be stored.
   mutating func tickSessions<Sink: EventSink>(_ now: Timestamp, _ sink: inout Sink) {
-    if let idleEnd = policy.parts.idleEnd, now.since(lastIdleLook) >= min(idleEnd, 10_000_000_000) || now < lastIdleLook {
+    if let idleEnd = policy.parts.idleEnd, now.since(lastIdleLook) >= min(idleEnd, 10_000_000_000) || now < lastIdleLook
+    {
       lastIdleLook = now
       for index in sessions.idle(since: now.advanced(byNanoseconds: -idleEnd)) {
         endSession(index, reason: "idle", now, &sink)
@@ -61,6 +62,12 @@ extension Inspector {
     }
     guard sink.wantsState else { return }
     sessions.takeUnsaved(limit: Self.changesPerTick) { sink.record($0) }
+  }
+
+  /// Hands over all that is to be stored: there will be no other tick.
+  mutating func handOverState<Sink: EventSink>(_ sink: inout Sink) {
+    guard sink.wantsState else { return }
+    while sessions.hasUnsaved { sessions.takeUnsaved(limit: Self.changesPerTick) { sink.record($0) } }
   }
 
   private mutating func endSession<Sink: EventSink>(

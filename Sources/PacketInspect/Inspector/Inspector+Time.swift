@@ -20,6 +20,7 @@ extension Inspector {
       readPastGaps(index, now, &sink)
       end(index, now, &sink)
     }
+    handOverState(&sink)
   }
 
   /// Forgets a flow, after charging it if it never said a name, and tells its size.

@@ -40,6 +40,9 @@ public struct NetworkTable<Value: Sendable>: Sendable {
     return nil
   }
 
+  /// The value of this range itself, whatever longer or shorter ones say.
+  public func value(ofExactly network: IPNetwork) -> Value? { values[network] }
+
   /// True when some range contains `address`.
   public func contains(_ address: IPAddress) -> Bool { match(address) != nil }
 }

@@ -49,6 +49,8 @@ public struct SessionDetail: Sendable {
   public var destinations: [(key: DestinationKey, record: DestinationRecord)]
   /// The addresses and ranges registered for it.
   public var sources: [IPNetwork]
+  /// The control groups registered for it.
+  public var cgroups: [String]
 }
 
 /// What an orchestrator says of a session it starts.

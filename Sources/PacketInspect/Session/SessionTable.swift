@@ -137,7 +137,12 @@ public struct SessionTable: Sendable {
   public mutating func takeUp(_ stored: [StoredSession]) {
     for session in stored where session.state.ended == nil && byID[session.state.id] == nil {
       _ = add(AgentSession(session))
+      guard !session.state.sources.isEmpty || !session.state.cgroups.isEmpty else { continue }
+      registered[session.state.id] = SessionRegistration(
+        id: session.state.id, agentType: session.state.agentType, sources: session.state.sources,
+        cgroups: session.state.cgroups)
     }
+    rebuildRegistrations()
   }
 
   /// Ends a session: its id and addresses are free, its slot as soon as no flow is left.
@@ -213,8 +218,8 @@ public struct SessionTable: Sendable {
       throw .otherAgentType(known.agentType)
     }
     for source in registration.sources {
-      if let owner = registeredSources.match(source.address), owner.network == source, owner.value != registration.id {
-        throw .sourceTaken(source, by: owner.value)
+      if let owner = registeredSources.value(ofExactly: source), owner != registration.id {
+        throw .sourceTaken(source, by: owner)
       }
     }
     for cgroup in registration.cgroups {
@@ -225,10 +230,15 @@ public struct SessionTable: Sendable {
     merged.sources += registration.sources.filter { !merged.sources.contains($0) }
     merged.cgroups += registration.cgroups.filter { !merged.cgroups.contains($0) }
     registered[registration.id] = merged
-    rebuildRegistrations()
+    // Not all of them again: among ten thousand sessions that would hold packets up.
+    for source in registration.sources { registeredSources.insert(source, merged.id) }
+    for cgroup in registration.cgroups { registeredCgroups[cgroup] = merged.id }
+    byAddress.removeAll(keepingCapacity: true)
     let attribution: Attribution = merged.cgroups.isEmpty ? .registeredAddress : .registeredCgroup
     let claim = SessionClaim(id: merged.id, agentType: merged.agentType, attribution: attribution)
-    return refreshed(session(claim, at: now), policy)
+    let index = refreshed(session(claim, at: now), policy)
+    markUnsaved(index)
+    return index
   }
 
   private mutating func rebuildRegistrations() {
@@ -253,6 +263,9 @@ public struct SessionTable: Sendable {
 
   // MARK: Storing
 
+  /// True when something is not stored yet.
+  var hasUnsaved: Bool { !unsaved.isEmpty }
+
   /// Notes that a session has something to store.
   mutating func markUnsaved(_ index: Int32) {
     sessions[Int(index)].isUnsaved = true
@@ -276,7 +289,12 @@ public struct SessionTable: Sendable {
       let id = sessions[Int(index)].id
       if sessions[Int(index)].isUnsaved {
         sessions[Int(index)].isUnsaved = false
-        body(.session(sessions[Int(index)].state))
+        var state = sessions[Int(index)].state
+        if state.ended == nil, let registration = registered[id] {
+          state.sources = registration.sources
+          state.cgroups = registration.cgroups
+        }
+        body(.session(state))
         left -= 1
       }
       sessions[Int(index)].budget.takeUnsaved(limit: left) { key, record in

@@ -32,12 +32,16 @@ public struct SessionState: Sendable, Hashable {
   public var extendedBy: Int
   /// What was counted.
   public var figures: SessionFigures
+  /// Source addresses or ranges registered for it.
+  public var sources: [IPNetwork]
+  /// Control groups registered for it.
+  public var cgroups: [String]
 
   /// A session's state.
   public init(
     id: String, agentType: String, attribution: Attribution, started: Timestamp, lastSeen: Timestamp,
     ended: Timestamp? = nil, warned: Bool = false, reached: Bool = false, overflow: UInt64 = 0, extendedBy: Int = 0,
-    figures: SessionFigures = SessionFigures()
+    figures: SessionFigures = SessionFigures(), sources: [IPNetwork] = [], cgroups: [String] = []
   ) {
     self.id = id
     self.agentType = agentType
@@ -50,6 +54,8 @@ public struct SessionState: Sendable, Hashable {
     self.ended = ended
     self.extendedBy = extendedBy
     self.figures = figures
+    self.sources = sources
+    self.cgroups = cgroups
   }
 }
 

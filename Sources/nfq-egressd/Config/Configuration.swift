@@ -23,6 +23,8 @@ struct Configuration: Sendable, Equatable {
   var agentTypes = [AgentType.unattributedName: AgentType.unattributed]
   /// Where sessions come from.
   var sessions = Sessions()
+  var control = Control()
+  var store = Store()
   var events = Events()
 
   /// What `trustedResolvers` is when the file does not say.
@@ -77,6 +79,26 @@ struct Configuration: Sendable, Equatable {
   struct Sessions: Sendable, Equatable {
     /// Sessions known by their source address.
     var addresses: [AddressSession] = []
+    /// Time without a flow or contact after which a session ends; nil for never.
+    var idleEnd: TimeSpan? = TimeSpan(seconds: 3600)
+  }
+
+  struct Control: Sendable, Equatable {
+    /// Where subcommands and orchestrators find the daemon, unless told otherwise.
+    static let defaultSocket = "/run/nfq-egressd/control.sock"
+
+    /// The Unix socket's path.
+    var socket = defaultSocket
+    /// The group whose members may use it.
+    var group = "nfq-egressd"
+  }
+
+  struct Store: Sendable, Equatable {
+    enum Durability: String, CaseIterable, Sendable { case relaxed }
+
+    /// The SQLite file; nil keeps everything in memory.
+    var path: String? = "/var/lib/nfq-egressd/state.sqlite"
+    var durability = Durability.relaxed
   }
 
   struct Events: Sendable, Equatable {
@@ -99,10 +121,15 @@ struct AgentType: Sendable, Equatable {
   static let unattributed = AgentType(budget: Budget(destinations: 50))
 
   var budget = Budget()
+  /// None unless it is configured.
+  var uploadBudget: UploadBudget?
 
   /// The ceiling on distinct external destinations.
   struct Budget: Sendable, Equatable {
-    enum Window: String, CaseIterable, Sendable { case session }
+    enum Window: String, CaseIterable, Sendable {
+      case session
+      case day = "24h"
+    }
     enum OnReach: String, CaseIterable, Sendable { case flag, hold }
 
     var destinations = 200
@@ -110,6 +137,13 @@ struct AgentType: Sendable, Equatable {
     var onReach = OnReach.flag
     /// Share of the ceiling at which a warning is raised, 0 to 1.
     var warnAt = 0.8
+  }
+
+  /// The ceiling on bytes sent to external destinations.
+  struct UploadBudget: Sendable, Equatable {
+    var bytes: ByteCount
+    var window = Budget.Window.session
+    var onReach = Budget.OnReach.flag
   }
 }
 

@@ -2,6 +2,9 @@ import PacketInspect
 
 /// Deny-lists, agent types and sessions.
 extension ConfigurationDecoder {
+  /// Shorter than the look for idle sessions makes no sense; longer is `never`.
+  private static let idleEndRange = TimeSpan(seconds: 10)...TimeSpan(seconds: 366 * 86_400)
+
   func decodeDenyLists(_ top: ConfigurationMapping, _ result: inout Result) {
     guard let members = top["denyLists"]?.members() else { return }
     result.configuration.denyLists = []
@@ -49,18 +52,34 @@ extension ConfigurationDecoder {
       guard let value = types[name], isWord(name, value, "an agent type's name") else { continue }
       // Noted even when what is below it is faulty: sessions that name the type are not at fault.
       var type = configuration.agentTypes[name] ?? AgentType()
-      if let budget = ConfigurationMapping(value)?.mapping("budget") {
+      let members = ConfigurationMapping(value)
+      if let budget = members?.mapping("budget") {
         budget.read("destinations", into: &type.budget.destinations, in: 1...1_000_000)
-        budget.read("window", into: &type.budget.window, notBuilt: ["24h"])
+        budget.read("window", into: &type.budget.window)
         budget.read("onReach", into: &type.budget.onReach)
         if let share = budget["warnAt"]?.decimal(in: 0...1) { type.budget.warnAt = share }
       }
+      if let budget = members?.mapping("uploadBudget") { type.uploadBudget = uploadBudget(budget) }
       configuration.agentTypes[name] = type
     }
   }
 
+  private func uploadBudget(_ mapping: ConfigurationMapping) -> AgentType.UploadBudget? {
+    var budget = AgentType.UploadBudget(bytes: ByteCount(bytes: 0))
+    let bytes = mapping.required("bytes", "bytes: for example 500MB").flatMap { $0.byteCount() }
+    mapping.read("window", into: &budget.window)
+    mapping.read("onReach", into: &budget.onReach)
+    guard let bytes else { return nil }
+    budget.bytes = bytes
+    return budget
+  }
+
   func decodeSessions(_ top: ConfigurationMapping, _ configuration: inout Configuration) {
-    guard let members = top.mapping("sessions")?["addresses"]?.members() else { return }
+    guard let sessions = top.mapping("sessions") else { return }
+    if let value = sessions["idleEnd"], let idleEnd = value.timeSpanOrNever(in: Self.idleEndRange) {
+      configuration.sessions.idleEnd = idleEnd
+    }
+    guard let members = sessions["addresses"]?.members() else { return }
     var sources: [IPNetwork: Int] = [:]
     var types: [String: String] = [:]
     for member in members {
@@ -99,16 +118,9 @@ extension ConfigurationDecoder {
     return text
   }
 
-  /// Names stand in events, metrics and commands: letters, digits, dot, hyphen and underscore, at most 64.
   private func isWord(_ text: String, _ value: ConfigurationValue, _ meaning: String) -> Bool {
-    func isAlphanumeric(_ byte: UInt8) -> Bool {
-      (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
-    }
-    let allowed = text.utf8.allSatisfy { isAlphanumeric($0) || $0 == 0x2d || $0 == 0x2e || $0 == 0x5f }
-    guard let first = text.utf8.first, isAlphanumeric(first), allowed, text.utf8.count <= 64 else {
-      value.fault(
-        "\(quoted(text)) cannot be \(meaning); use at most 64 letters, digits, '.', '-' and '_', a letter or digit first"
-      )
+    guard SessionWord.isUsable(text) else {
+      value.fault("\(quoted(text)) cannot be \(meaning); use \(SessionWord.rule)")
       return false
     }
     return true

@@ -25,6 +25,8 @@ struct ConfigurationDecoder {
       decodeDenyLists(top, &result)
       decodeAgentTypes(top, &result.configuration)
       decodeSessions(top, &result.configuration)
+      decodeControl(top, &result.configuration)
+      decodeStore(top, &result.configuration)
       if let path = top.mapping("events")?["path"], let text = self.path(path, "a path, or '-' for standard output") {
         result.configuration.events.path = text
       }
@@ -82,6 +84,41 @@ struct ConfigurationDecoder {
     if configuration.onFailure.queueFull != .open {
       mode.warn("'observe' blocks nothing, but onFailure.queueFull is closed: a full queue drops packets")
     }
+  }
+
+  private func decodeControl(_ top: ConfigurationMapping, _ configuration: inout Configuration) {
+    guard let control = top.mapping("control") else { return }
+    if let value = control["socket"], let path = filePath(value, "the path of a socket") {
+      if path.utf8.count <= UnixAddress.maximumConfigured {
+        configuration.control.socket = path
+      } else {
+        value.fault(
+          "\(quoted(path)) is longer than a socket's path may be; write at most \(UnixAddress.maximumConfigured) bytes")
+      }
+    }
+    if let value = control["group"], let name = value.text("a group's name") {
+      if SessionWord.isUsable(name) {
+        configuration.control.group = name
+      } else {
+        value.fault("\(quoted(name)) cannot be a group's name; write one of /etc/group")
+      }
+    }
+  }
+
+  private func decodeStore(_ top: ConfigurationMapping, _ configuration: inout Configuration) {
+    guard let store = top.mapping("store") else { return }
+    if let value = store["path"], let path = filePath(value, "the path of a file, or 'none'") {
+      configuration.store.path = value.isWord("none") ? nil : path
+    }
+    store.read("durability", into: &configuration.store.durability, notBuilt: ["strict"])
+  }
+
+  /// A path that cannot be standard output or input.
+  private func filePath(_ value: ConfigurationValue, _ expected: String) -> String? {
+    guard let path = path(value, expected) else { return nil }
+    guard path == "-" else { return path }
+    value.fault("'-' makes no sense here; write \(expected)")
+    return nil
   }
 
   private func decodeNetworks(_ top: ConfigurationMapping, _ configuration: inout Configuration) {

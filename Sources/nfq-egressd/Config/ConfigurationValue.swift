@@ -118,6 +118,36 @@ struct ConfigurationValue {
     return nil
   }
 
+  /// A time such as `90s`, `30m`, `1h` or `7d`, or `never`, which is a value too: nil inside.
+  func timeSpanOrNever(in range: ClosedRange<TimeSpan>) -> TimeSpan?? {
+    let expected = "a time from \(range.lowerBound) to \(range.upperBound), such as 90s, 30m, 1h or 7d, or 'never'"
+    guard let text = text(expected) else { return nil }
+    if text == "never" { return .some(nil) }
+    guard let span = TimeSpan(text) else {
+      fault("\(quoted(text)) is no time; write \(expected)")
+      return nil
+    }
+    guard range.contains(span) else {
+      fault("\(text) is out of range; write \(expected)")
+      return nil
+    }
+    return span
+  }
+
+  /// A number of bytes such as `500MB` or `2GiB`, at least one.
+  func byteCount() -> ByteCount? {
+    let expected = "a number of bytes such as 500MB or 2GiB"
+    guard let text = text(expected) else { return nil }
+    guard let count = ByteCount(text), count.bytes > 0 else {
+      fault("\(quoted(text)) is no number of bytes; write \(expected)")
+      return nil
+    }
+    return count
+  }
+
+  /// True when the value is this word.
+  func isWord(_ word: String) -> Bool { node.scalar?.string == word }
+
   /// The members of a list.
   func members() -> [ConfigurationValue]? {
     guard log.visit() else { return nil }

@@ -44,8 +44,20 @@ struct EffectivePolicy {
       add(3, "window: \(type.budget.window.rawValue)")
       add(3, "onReach: \(type.budget.onReach.rawValue)")
       add(3, "warnAt: \(type.budget.warnAt)")
+      if let uploads = type.uploadBudget {
+        add(2, "uploadBudget:")
+        add(3, "bytes: \(uploads.bytes)")
+        add(3, "window: \(uploads.window.rawValue)")
+        add(3, "onReach: \(uploads.onReach.rawValue)")
+      }
     }
     writeSessions(configuration.sessions)
+    add(0, "control:")
+    add(1, "socket: \(scalar(configuration.control.socket))")
+    add(1, "group: \(scalar(configuration.control.group))")
+    add(0, "store:")
+    add(1, "path: \(configuration.store.path.map { scalar($0) } ?? "none")")
+    add(1, "durability: \(configuration.store.durability.rawValue)")
     add(0, "events:")
     add(1, "path: \(scalar(configuration.events.path))")
   }
@@ -66,6 +78,7 @@ struct EffectivePolicy {
 
   private mutating func writeSessions(_ sessions: Configuration.Sessions) {
     add(0, "sessions:")
+    add(1, "idleEnd: \(sessions.idleEnd?.description ?? "never")")
     add(1, sessions.addresses.isEmpty ? "addresses: []" : "addresses:")
     for entry in sessions.addresses {
       add(2, "- source: \(scalar(entry.source.shortText))")

@@ -53,14 +53,32 @@ struct PolicyCompiler {
     }
     for (name, type) in configuration.agentTypes {
       let budget = BudgetPolicy(
-        destinations: type.budget.destinations, onReach: type.budget.onReach == .hold ? .hold : .flag,
+        destinations: type.budget.destinations, window: window(type.budget.window), onReach: reach(type.budget.onReach),
         warnAt: type.budget.warnAt)
-      parts.agentTypes[name] = PacketInspect.AgentType(name: name, budget: budget)
+      let uploads = type.uploadBudget.map {
+        UploadBudgetPolicy(
+          bytes: UInt64($0.bytes.bytes.magnitude), window: window($0.window), onReach: reach($0.onReach))
+      }
+      parts.agentTypes[name] = PacketInspect.AgentType(name: name, budget: budget, uploadBudget: uploads)
     }
+    parts.idleEnd = configuration.sessions.idleEnd?.nanoseconds
     for address in configuration.sessions.addresses {
       parts.sessionSources.insert(
         address.source, ConfiguredSession(id: address.session, agentType: address.agentType))
     }
     return parts
+  }
+  private func window(_ window: AgentType.Budget.Window) -> BudgetWindow {
+    switch window {
+    case .session: .session
+    case .day: .day
+    }
+  }
+
+  private func reach(_ reach: AgentType.Budget.OnReach) -> BudgetReach {
+    switch reach {
+    case .flag: .flag
+    case .hold: .hold
+    }
   }
 }

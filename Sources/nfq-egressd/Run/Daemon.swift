@@ -2,7 +2,8 @@ import Glibc
 import Logging
 import PacketInspect
 
-/// The running daemon: one queue thread, one writer thread, and the main thread, which waits for signals.
+/// The running daemon: one queue thread, one thread each for events, the store and the control socket, and the main
+/// thread, which waits for signals.
 struct Daemon {
   /// Seconds between two stats events.
   private static let statsInterval: Int64 = 60
@@ -36,10 +37,35 @@ struct Daemon {
       writer.stop()
       writerThread.join()
     }
-    let mailbox = PolicyMailbox()
-    let published = PublishedCounters()
+    let desk = try ControlDesk(configuration.control, log: log)
+    let keeper = configuration.store.path.map { StateKeeper(path: $0, log: log, events: ring) }
+    let links = HandlerLinks(policy: PolicyMailbox(), control: desk.mailbox, store: keeper?.writer)
     let queue = try startQueue(
-      configuration, current.snapshot, layout, ring, mailbox, published, seed: random.next())
+      configuration, current.snapshot, layout, ring, links, keeper?.sessions ?? [], seed: random.next())
+    // From here on whatever goes wrong ends in order: every packet gets its verdict, every change is written.
+    var trouble: (any Error)?
+    do {
+      guard keeper?.begin() ?? true else { throw Failure(description: "no thread for the store") }
+      try desk.open(for: queue.control)
+      serve(queue, &signals, &current, compiler, links, ring, writer, keeper)
+    } catch {
+      trouble = error
+    }
+    desk.close()
+    queue.control.stop()
+    do { try queue.thread.join() } catch { trouble = error }
+    keeper?.end()
+    ring.add(stats("stopped", figures(queue, links, writer, keeper)))
+    if let trouble { throw trouble }
+    log.info("stopped: every packet received has its verdict")
+  }
+
+  /// Waits for signals, until told to stop or until the queue ends by itself.
+  private func serve(
+    _ queue: RunningQueue, _ signals: inout Signals, _ current: inout CompiledPolicy, _ compiler: PolicyCompiler,
+    _ links: HandlerLinks, _ ring: HandoverRing<Event>, _ writer: EventWriter, _ keeper: StateKeeper?
+  ) {
+    let configuration = current.loaded.configuration
     let mode = configuration.mode.rawValue
     log.info("inspecting queue \(configuration.queues.first), mode \(mode): \(current.loaded.summary)")
     ring.add(stats("started", [("mode", .text(mode))]))
@@ -49,7 +75,7 @@ struct Daemon {
       case .stop: break serving
       case .reload:
         writer.reopen()
-        reload(compiler, &current, mailbox, ring)
+        reload(compiler, &current, links.policy, ring)
         queue.control.wake()
       case .none: break
       }
@@ -57,13 +83,9 @@ struct Daemon {
       let now = WallClock.now()
       if now.since(lastStats) >= Self.statsInterval * 1_000_000_000 {
         lastStats = now
-        ring.add(stats("counters", figures(queue, published, writer)))
+        ring.add(stats("counters", figures(queue, links, writer, keeper)))
       }
     }
-    queue.control.stop()
-    try queue.thread.join()
-    ring.add(stats("stopped", figures(queue, published, writer)))
-    log.info("stopped: every packet received has its verdict")
   }
 
   private func openEvents(_ configuration: Configuration) throws -> EventFile {
@@ -84,7 +106,7 @@ struct Daemon {
 
   private func startQueue(
     _ configuration: Configuration, _ policy: PolicySnapshot, _ layout: MarkLayout, _ ring: HandoverRing<Event>,
-    _ mailbox: PolicyMailbox, _ published: PublishedCounters, seed: UInt64
+    _ links: HandlerLinks, _ stored: [StoredSession], seed: UInt64
   ) throws -> RunningQueue {
     var options = QueueOptions(number: configuration.queues.first)
     options.length = configuration.queues.length
@@ -93,11 +115,11 @@ struct Daemon {
       flows: configuration.limits.flows, namesPerSession: configuration.limits.namesPerSession)
     // Unique across restarts and below 2^53, beyond which JSON readers round: seconds, then a count.
     let firstFlow = UInt64(max(0, WallClock.now().nanoseconds / 1_000_000_000)) << 20
-    let inspector = Inspector(
+    var inspector = Inspector(
       policy: policy, domains: suffixes, limits: limits, seed: seed, firstFlowID: firstFlow)
+    inspector.takeUp(stored)
     let end = EndFlag()
-    let handler = InspectorHandler(
-      inspector: inspector, epoch: policy.epoch, events: ring, mailbox: mailbox, published: published)
+    let handler = InspectorHandler(inspector: inspector, epoch: policy.epoch, events: ring, links: links)
     let thread = try QueueThread(options, layout: layout, handler: handler) { _ in end.set() }
     return RunningQueue(thread: thread, end: end)
   }
@@ -131,6 +153,8 @@ struct Daemon {
     if old.queues != new.queues { keys.append("queues") }
     if old.marks != new.marks { keys.append("marks") }
     if old.limits != new.limits { keys.append("limits") }
+    if old.control != new.control { keys.append("control") }
+    if old.store != new.store { keys.append("store") }
     if old.events != new.events { keys.append("events") }
     if old.onFailure.queueFull != new.onFailure.queueFull { keys.append("onFailure.queueFull") }
     return keys
@@ -145,11 +169,12 @@ struct Daemon {
   }
 
   private func figures(
-    _ queue: RunningQueue, _ published: PublishedCounters, _ writer: EventWriter
+    _ queue: RunningQueue, _ links: HandlerLinks, _ writer: EventWriter, _ keeper: StateKeeper?
   ) -> [(name: String, value: StatValue)] {
-    let inspector = published.latest
+    let inspector = links.published.latest
     let socket = queue.control.counters
     let losses = writer.losses
+    let lag = keeper?.writer.lagNanoseconds ?? 0
     let counts: [(String, UInt64)] = [
       ("packets", inspector.counters.packets), ("accepted", inspector.counters.accepted),
       ("dropped", inspector.counters.dropped), ("rejected", inspector.counters.rejected),
@@ -159,6 +184,7 @@ struct Daemon {
       ("queue_missing", socket.missing), ("receive_calls", socket.receiveCalls),
       ("send_calls", socket.sendCalls), ("verdict_errors", socket.verdictErrors + socket.sendErrors),
       ("events_lost", losses.lost), ("events_unwritten", losses.failed),
+      ("store_lag_ms", UInt64(max(0, lag / 1_000_000))),
     ]
     return counts.map { (name: $0.0, value: .count($0.1)) }
   }

@@ -19,23 +19,29 @@ final class PolicyMailbox: Sendable {
   }
 }
 
-/// The inspector behind a queue: policy comes in by the mailbox, events go out by the outbox.
+/// What a queue's thread shares with other threads beside the ring of events.
+struct HandlerLinks: Sendable {
+  let policy: PolicyMailbox
+  let control: ControlMailbox
+  /// Nil without a store.
+  let store: StoreWriter?
+  let published = PublishedCounters()
+}
+
+/// The inspector behind a queue: policy and commands come in by mailboxes, events and state go out by outboxes.
 struct InspectorHandler: PacketHandler {
   private var inspector: Inspector<PublicSuffixes>
   private var outbox: LiveSink
-  private let mailbox: PolicyMailbox
+  private let links: HandlerLinks
   private var epoch: UInt32
-  private let published: PublishedCounters
 
   init(
-    inspector: consuming Inspector<PublicSuffixes>, epoch: UInt32, events: HandoverRing<Event>, mailbox: PolicyMailbox,
-    published: PublishedCounters
+    inspector: consuming Inspector<PublicSuffixes>, epoch: UInt32, events: HandoverRing<Event>, links: HandlerLinks
   ) {
     self.inspector = inspector
     self.epoch = epoch
-    outbox = LiveSink(events: events)
-    self.mailbox = mailbox
-    self.published = published
+    self.links = links
+    outbox = LiveSink(events: events, state: links.store?.ring)
   }
 
   mutating func handle(packet: RawSpan, meta: PacketMeta, now: Timestamp) -> Decision {
@@ -43,26 +49,36 @@ struct InspectorHandler: PacketHandler {
   }
 
   mutating func tick(now: Timestamp) {
+    if let store = links.store, store.takeEverythingWanted() { inspector.storeEverything() }
     inspector.tick(now: now, into: &outbox)
     outbox.flush()
-    published.publish(inspector.counters, flows: inspector.flowCount, sessions: inspector.sessions.count)
+    publish()
   }
 
-  /// Nothing is held yet; asked once after every receive, which makes it the moment to look at the mailbox and to
+  /// Nothing is held yet; asked once after every receive, which makes it the moment to look at the mailboxes and to
   /// pass events on.
   mutating func nextRelease(now: Timestamp) -> PacketRelease? {
-    if let policy = mailbox.newer(than: epoch) {
+    if let policy = links.policy.newer(than: epoch) {
       inspector.replacePolicy(policy)
       epoch = policy.epoch
+    }
+    for ticket in links.control.take() {
+      ticket.answer(ticket.command.execute(on: &inspector, at: now, into: &outbox))
     }
     outbox.flush()
     return nil
   }
 
   mutating func finish(now: Timestamp) {
+    if let store = links.store, store.takeEverythingWanted() { inspector.storeEverything() }
+    outbox.isLast = true
     inspector.finish(now: now, into: &outbox)
     outbox.flush()
-    published.publish(inspector.counters, flows: inspector.flowCount, sessions: inspector.sessions.count)
+    publish()
+  }
+
+  private func publish() {
+    links.published.publish(inspector.counters, flows: inspector.flowCount, sessions: inspector.sessions.count)
   }
 }
 
@@ -84,14 +100,41 @@ final class PublishedCounters: Sendable {
   }
 }
 
-/// Where the live inspector's events go.
+/// Where the live inspector's events and changes go.
 struct LiveSink: EventSink {
+  /// Elements that are offered at a time at the end.
+  private static let lastBatch = 4_096
+
   private var events: Outbox<Event>
+  private var state: Outbox<StateChange>?
+  /// True when no packet can come any more: waiting for the writers is right now, losing something is not.
+  var isLast = false
 
-  init(events: HandoverRing<Event>) { self.events = Outbox(ring: events) }
+  init(events: HandoverRing<Event>, state: HandoverRing<StateChange>?) {
+    self.events = Outbox(ring: events)
+    self.state = state.map { Outbox(ring: $0) }
+  }
 
-  mutating func record(_ event: consuming Event) { events.append(event) }
+  var wantsState: Bool { state != nil }
+
+  mutating func record(_ event: consuming Event) {
+    events.append(event)
+    if isLast, events.count >= Self.lastBatch { events.flushPatiently() }
+  }
+
+  mutating func record(_ change: StateChange) {
+    state?.append(change)
+    if isLast, (state?.count ?? 0) >= Self.lastBatch { state?.flushPatiently() }
+  }
 
   /// Offers what has gathered.
-  mutating func flush() { events.flush() }
+  mutating func flush() {
+    if isLast {
+      events.flushPatiently()
+      state?.flushPatiently()
+    } else {
+      events.flush()
+      state?.flush()
+    }
+  }
 }

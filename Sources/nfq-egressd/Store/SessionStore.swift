@@ -84,7 +84,8 @@ struct SessionStore {
             id: row["id"], agentType: row["agentType"], attribution: attribution,
             started: Timestamp(nanoseconds: row["started"]), lastSeen: Timestamp(nanoseconds: row["lastSeen"]),
             ended: ended.map { Timestamp(nanoseconds: $0) }, warned: row["warned"], reached: row["reached"],
-            overflow: UInt64(bitPattern: row["overflow"]), extendedBy: row["extendedBy"], figures: figures)
+            overflow: UInt64(bitPattern: row["overflow"]), extendedBy: row["extendedBy"], figures: figures,
+            sources: Self.lines(row["sources"]).compactMap { IPNetwork($0) }, cgroups: Self.lines(row["cgroups"]))
           return StoredSession(state: state, destinations: destinations[state.id] ?? [:])
         }
       }
@@ -133,6 +134,9 @@ struct SessionStore {
     }
   }
 
+  /// Neither addresses nor paths of control groups hold a newline.
+  private static func lines(_ text: String) -> [String] { text.split(separator: "\n").map(String.init) }
+
   private static func noteAlive(_ database: Database, at now: Timestamp, stopped: Bool) throws {
     try database.execute(
       sql:
@@ -146,13 +150,14 @@ struct SessionStore {
     let session = try database.cachedStatement(
       sql: """
         INSERT INTO session (id, agentType, attribution, started, lastSeen, warned, reached, overflow, ended,
-          extendedBy, flows, bytesOut, bytesIn, refused, flags)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          extendedBy, flows, bytesOut, bytesIn, refused, flags, sources, cgroups)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (id) DO UPDATE SET agentType = excluded.agentType, attribution = excluded.attribution,
           started = excluded.started, lastSeen = excluded.lastSeen, warned = excluded.warned,
           reached = excluded.reached, overflow = excluded.overflow, ended = excluded.ended,
           extendedBy = excluded.extendedBy, flows = excluded.flows, bytesOut = excluded.bytesOut,
-          bytesIn = excluded.bytesIn, refused = excluded.refused, flags = excluded.flags
+          bytesIn = excluded.bytesIn, refused = excluded.refused, flags = excluded.flags,
+          sources = excluded.sources, cgroups = excluded.cgroups
         """)
     for state in pending.sessions.values {
       // A session that begins anew under an id that was used before does not inherit what the former one did.
@@ -162,7 +167,8 @@ struct SessionStore {
         state.warned, state.reached, Int64(bitPattern: state.overflow), state.ended?.nanoseconds,
         state.extendedBy, Int64(bitPattern: state.figures.flows), Int64(bitPattern: state.figures.bytesOut),
         Int64(bitPattern: state.figures.bytesIn), Int64(bitPattern: state.figures.refused),
-        Int64(bitPattern: state.figures.flags),
+        Int64(bitPattern: state.figures.flags), state.sources.map(\.description).joined(separator: "\n"),
+        state.cgroups.joined(separator: "\n"),
       ])
     }
     let put = try database.cachedStatement(

@@ -45,6 +45,13 @@ enum StoreSchema {
         table.column("reason", .text).notNull()
       }
     }
+    // What orchestrators registered, one a line: without it a restart would charge a session's traffic to nobody.
+    migrator.registerMigration("2 registrations") { database in
+      try database.alter(table: "session") { table in
+        table.add(column: "sources", .text).notNull().defaults(to: "")
+        table.add(column: "cgroups", .text).notNull().defaults(to: "")
+      }
+    }
     return migrator
   }
 }

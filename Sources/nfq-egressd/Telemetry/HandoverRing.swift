@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// Values on their way from the queue's thread to a writer's: bounded, and never waited for by the packet path.
@@ -41,6 +42,9 @@ final class HandoverRing<Element: Sendable>: Sendable {
     }
   }
 
+  /// True when as many elements more would fit. Waits for the ring if need be: not for the packet path.
+  func hasRoom(for count: Int) -> Bool { state.withLock { $0.elements.count + count <= capacity } }
+
   /// Takes all that waits, leaving an emptied `spare` array for what comes next.
   func take(spare: inout [Element]) -> (elements: [Element], lost: UInt64) {
     spare.removeAll(keepingCapacity: true)
@@ -64,6 +68,21 @@ struct Outbox<Element: Sendable> {
 
   mutating func append(_ element: consuming Element) {
     if batch.count < ring.capacity { batch.append(element) } else { lost &+= 1 }
+  }
+
+  /// Elements that have gathered.
+  var count: Int { batch.count }
+
+  /// Hands over what has gathered, waiting for the writer if need be, though not for ever: not for the packet path.
+  mutating func flushPatiently() {
+    var attempts = 500
+    while !batch.isEmpty || lost > 0, attempts > 0 {
+      attempts -= 1
+      if ring.hasRoom(for: batch.count) || attempts == 0 { flush() }
+      guard !batch.isEmpty || lost > 0 else { return }
+      var pause = timespec(tv_sec: 0, tv_nsec: 10_000_000)
+      unsafe nanosleep(&pause, nil)
+    }
   }
 
   /// Offers what has gathered.

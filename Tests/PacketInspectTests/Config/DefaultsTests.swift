@@ -40,7 +40,12 @@ struct DefaultsTests {
     #expect(configuration.agentTypes["unattributed"]?.budget.onReach == .flag)
     #expect(AgentType().budget.destinations == 200)
     #expect(AgentType().budget.warnAt == 0.8)
+    #expect(configuration.agentTypes["unattributed"]?.uploadBudget == nil)
     #expect(configuration.sessions.addresses.isEmpty)
+    #expect(configuration.sessions.idleEnd == TimeSpan(seconds: 3600))
+    #expect(configuration.control.socket == "/run/nfq-egressd/control.sock")
+    #expect(configuration.control.group == "nfq-egressd")
+    #expect(configuration.store.path == "/var/lib/nfq-egressd/state.sqlite")
     #expect(configuration.events.path == "/var/log/nfq-egressd/eve.json")
   }
 
@@ -125,8 +130,11 @@ struct DefaultsTests {
       agentTypes:
         research: {budget: {destinations: 3, onReach: hold, warnAt: 0.33}}
         "null": {budget: {warnAt: 0}}
-        unattributed: {budget: {destinations: 9}}
+        unattributed: {budget: {destinations: 9, window: 24h}, uploadBudget: {bytes: 1536KiB, window: 24h, onReach: hold}}
+      control: {socket: "s p.sock", group: Agents}
+      store: {path: none}
       sessions:
+        idleEnd: never
         addresses:
           - {source: 10.88.0.7, session: "true", agentType: research}
           - {source: 'fd00::/64', session: X-1, agentType: "null"}
@@ -153,7 +161,7 @@ struct DefaultsTests {
       #expect(node?.string == key.fallback, "\(key.path)")
       compared += 1
     }
-    #expect(compared == 16)
+    #expect(compared == 21)
   }
 
   @Test("the reference names every key that the decoder knows and no other, with its default")

@@ -66,23 +66,23 @@ struct StrictnessTests {
   @Test("a key given twice is a fault and does not hide the others")
   func duplicates() throws {
     #expect(
-      try fixture.faults("mode: enforce\nlimits: {flows: 2048, flows: 1}\nmode: enforce\nstore: {a: 1, a: 2}\n") == [
+      try fixture.faults("mode: enforce\nlimits: {flows: 2048, flows: 1}\nmode: enforce\nprivacy: {a: 1, a: 2}\n") == [
         "1:1: mode: given twice, again in line 3; keep one of them",
         "2:10: limits.flows: given twice, again in line 2; keep one of them",
         "2:30: limits.flows: 1 is out of range; write a whole number from 1024 to 16777216",
-        "4:1: store: not built yet; remove the key",
-        "4:9: a: given twice; keep one of them",
+        "4:1: privacy: not built yet; remove the key",
+        "4:11: a: given twice; keep one of them",
       ])
   }
 
   @Test(
     "a key whose part is not built yet says so",
     arguments: [
-      "control: {}", "categories: []", "privacy: {redactLabels: all}", "store: {path: x}", "metrics: {listen: x}",
-      "onFailure: {pendingAttribution: hold}", "limits: {heldPackets: 1}", "sessions: {idleEnd: 1h}",
-      "sessions: {cgroups: []}", "sessions: {containers: {}}", "agentTypes: {a: {uploadBudget: {}}}",
+      "categories: []", "privacy: {redactLabels: all}", "store: {durability: strict}", "metrics: {listen: x}",
+      "onFailure: {pendingAttribution: hold}", "limits: {heldPackets: 1}",
+      "sessions: {cgroups: []}", "sessions: {containers: {}}",
       "agentTypes: {a: {categoryActions: {}}}", "agentTypes: {a: {shape: {}}}", "agentTypes: {a: {categories: {}}}",
-      "agentTypes: {a: {budget: {window: 24h}}}", "queues: {count: 2}",
+      "queues: {count: 2}",
       "denyLists: [{name: a, builtin: cloud-metadata, maxAge: 7d}]",
       "denyLists: [{name: a, path: x, format: adblock}]", "denyLists: [{name: a, path: x, format: rpz}]",
     ])
@@ -163,5 +163,70 @@ struct StrictnessTests {
   func wideExceptions() throws {
     #expect(try fixture.faults("denyExceptions: [com, co.uk, 0.0.0.0/1, bücher.example]\n").count == 4)
     #expect(try fixture.faults("denyExceptions: [good.example, github.io, 192.0.2.0/24, '2001:db8::1']\n").isEmpty)
+  }
+  @Test(
+    "a time has a unit and fits, or is 'never'",
+    arguments: [
+      ("90s", true), ("30m", true), ("1h", true), ("7d", true), ("never", true), ("\"1h\"", true), ("3600", false),
+      ("9s", false), ("367d", false), ("1.5h", false), ("-1h", false), ("01h", false), ("h", false), ("1 h", false),
+      ("9223372036854775807d", false), ("Never", false), ("", false), ("[1h]", false),
+    ])
+  func times(text: String, isGood: Bool) throws {
+    #expect(try fixture.faults("sessions: {idleEnd: \(text)}\n").isEmpty == isGood)
+  }
+
+  @Test(
+    "bytes are a number with a unit or none",
+    arguments: [
+      ("1GB", 1_000_000_000), ("2GiB", 1 << 31), ("500MB", 500_000_000), ("4096", 4096), ("10B", 10), ("7kB", 7_000),
+      ("7KB", 7_000), ("0", nil), ("0GB", nil), ("1.5GB", nil), ("1gb", nil), ("-1", nil),
+      ("9223372036854775807GB", nil),
+      ("GB", nil), ("1 GB", nil),
+    ] as [(String, Int64?)])
+  func bytes(text: String, count: Int64?) throws {
+    let yaml = "agentTypes: {a: {uploadBudget: {bytes: \(text)}}}\n"
+    guard let count else {
+      #expect(try fixture.faults(yaml).count == 1)
+      return
+    }
+    #expect(try fixture.load(yaml).configuration.agentTypes["a"]?.uploadBudget?.bytes.bytes == count)
+  }
+
+  @Test("an upload budget says how many bytes")
+  func uploadBudget() throws {
+    #expect(
+      try fixture.faults("agentTypes: {a: {uploadBudget: {window: 24h}}}\n") == [
+        "1:32: agentTypes.a.uploadBudget: 'bytes' is missing; write bytes: for example 500MB"
+      ])
+  }
+
+  @Test("the socket and the store are files; the store may be none")
+  func places() throws {
+    let configuration = try fixture.load("control: {socket: c.sock}\nstore: {path: none}\n").configuration
+    #expect(configuration.control.socket == "\(fixture.directory)/c.sock")
+    #expect(configuration.store.path == nil)
+    #expect(try fixture.load("store: {path: ./none}\n").configuration.store.path == "\(fixture.directory)/./none")
+    let long = "/" + String(repeating: "a", count: 96)
+    #expect(try fixture.faults("control: {socket: \(long), group: 'a b'}\nstore: {path: '-'}\n").count == 3)
+  }
+
+  @Test("windows, upload budgets and the idle end reach the policy")
+  func compiled() throws {
+    let configuration = try fixture.load(
+      """
+      agentTypes:
+        a: {budget: {window: 24h, onReach: hold}, uploadBudget: {bytes: 2kB, window: 24h, onReach: hold}}
+        b: {}
+      sessions: {idleEnd: 90s}
+      """
+    ).configuration
+    let parts = PolicyCompiler(suffixes: try PublicSuffixes(), seed: 1).parts(configuration)
+    #expect(parts.idleEnd == 90_000_000_000)
+    #expect(parts.agentTypes["a"]?.budget == BudgetPolicy(destinations: 200, window: .day, onReach: .hold, warnAt: 0.8))
+    #expect(parts.agentTypes["a"]?.uploadBudget == UploadBudgetPolicy(bytes: 2_000, window: .day, onReach: .hold))
+    #expect(parts.agentTypes["b"]?.budget?.window == .session)
+    #expect(parts.agentTypes["b"]?.uploadBudget == nil)
+    let never = try fixture.load("sessions: {idleEnd: never}\n").configuration
+    #expect(PolicyCompiler(suffixes: try PublicSuffixes(), seed: 1).parts(never).idleEnd == nil)
   }
 }

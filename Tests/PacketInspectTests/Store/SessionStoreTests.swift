@@ -20,7 +20,8 @@ struct SessionStoreTests {
   private func state(_ id: String, warned: Bool = false) -> SessionState {
     SessionState(
       id: id, agentType: "research", attribution: .address, started: now, lastSeen: now, warned: warned,
-      overflow: UInt64.max)
+      overflow: UInt64.max, sources: [IPNetwork("10.88.0.0/24"), IPNetwork("fd00:88::7")].compactMap { $0 },
+      cgroups: ["/agents.slice/one two.scope"])
   }
 
   private func record(_ contacts: UInt32) -> DestinationRecord {

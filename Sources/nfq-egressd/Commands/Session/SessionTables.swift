@@ -1,0 +1,62 @@
+/// Sessions as people read them.
+enum SessionTables {
+  /// All sessions, one a line.
+  static func list(_ sessions: [ControlSession], at now: Double) -> [String] {
+    guard !sessions.isEmpty else { return ["no session lives"] }
+    var table = TextTable([
+      .left("SESSION"), .left("TYPE"), .right("USED"), .right("CEILING"), .right("SHARE"), .left("ON REACH"),
+      .right("FLOWS"), .right("SENT"), .right("REFUSED"), .right("FLAGS"), .right("SEEN"), .right("STARTED"),
+      .left("BY"),
+    ])
+    for session in sessions {
+      table.add([
+        session.id, session.agentType, "\(session.budget.used)", session.budget.ceiling.map { "\($0)" } ?? "-",
+        session.share.map { HumanText.share($0) } ?? "-", session.budget.onReach ?? "-", "\(session.flows)",
+        HumanText.bytes(session.bytesOut), "\(session.refused)", "\(session.flags)",
+        HumanText.age(session.lastSeen, at: now), HumanText.age(session.started, at: now), session.attribution,
+      ])
+    }
+    return table.lines
+  }
+
+  /// What stands above a session's destinations.
+  static func head(_ session: ControlSession, addresses: [String], cgroups: [String], at now: Double) -> [String] {
+    var table = TextTable([.left(""), .left("")], hasHeader: false)
+    table.add(["session", session.id])
+    table.add(["agent type", session.agentType])
+    table.add(["known by", session.attribution])
+    if !addresses.isEmpty { table.add(["addresses", addresses.joined(separator: ", ")]) }
+    if !cgroups.isEmpty { table.add(["control groups", cgroups.joined(separator: ", ")]) }
+    table.add(["started", HumanText.age(session.started, at: now)])
+    table.add(["last seen", HumanText.age(session.lastSeen, at: now)])
+    table.add(["budget", budget(session.budget)])
+    table.add(["flows", "\(session.flows)"])
+    table.add(["bytes", "\(HumanText.bytes(session.bytesOut)) sent, \(HumanText.bytes(session.bytesIn)) received"])
+    table.add(["refused", "\(session.refused)"])
+    table.add(["flags", "\(session.flags)"])
+    return table.lines
+  }
+
+  /// A session's destinations, one a line.
+  static func destinations(_ destinations: [ControlDestination], at now: Double) -> [String] {
+    guard !destinations.isEmpty else { return ["no destination yet"] }
+    var table = TextTable([
+      .left("DESTINATION"), .left("EVIDENCE"), .right("FIRST SEEN"), .right("LAST SEEN"), .right("CONTACTS"),
+    ])
+    for destination in destinations {
+      table.add([
+        destination.destination, destination.evidence, HumanText.age(destination.firstSeen, at: now),
+        HumanText.age(destination.lastSeen, at: now), "\(destination.contacts)",
+      ])
+    }
+    return table.lines
+  }
+
+  /// A budget in words.
+  static func budget(_ budget: ControlSession.Budget) -> String {
+    guard let ceiling = budget.ceiling else { return "\(budget.used) destinations, no ceiling" }
+    let extension_ = budget.extendedBy > 0 ? " (extended by \(budget.extendedBy))" : ""
+    let reach = budget.onReach.map { ", then \($0)" } ?? ""
+    return "\(budget.used) of \(ceiling) destinations\(extension_)\(reach)"
+  }
+}

@@ -1,0 +1,112 @@
+import PacketInspect
+
+/// A request that was found sound: what the queue's thread carries out.
+enum ControlCommand: Sendable, Equatable {
+  case start(SessionRegistration)
+  case end(String)
+  /// All sessions, or those of one agent type.
+  case list(agentType: String?)
+  case show(String)
+  case extend(String, by: Int)
+}
+
+/// What came of it, as plain values: made on the queue's thread, written out elsewhere.
+enum ControlOutcome: Sendable {
+  case session(SessionOverview)
+  case sessions([SessionOverview])
+  case detail(SessionDetail)
+  case failed(SessionCommandError)
+}
+
+extension ControlCommand {
+  /// Carries it out. On the thread that owns the inspector.
+  func execute<Domains: RegistrableDomains & Sendable, Sink: EventSink>(
+    on inspector: inout Inspector<Domains>, at now: Timestamp, into sink: inout Sink
+  ) -> ControlOutcome {
+    do throws(SessionCommandError) {
+      switch self {
+      case .start(let registration): return .session(try inspector.startSession(registration, at: now))
+      case .end(let id): return .session(try inspector.endSession(id, at: now, into: &sink))
+      case .list(nil): return .sessions(inspector.sessionOverviews())
+      case .list(let type?): return .sessions(inspector.sessionOverviews().filter { $0.agentType == type })
+      case .show(let id): return .detail(try inspector.sessionDetail(id))
+      case .extend(let id, let count): return .session(try inspector.extendBudget(of: id, by: count))
+      }
+    } catch {
+      return .failed(error)
+    }
+  }
+}
+
+extension ControlResponse {
+  /// The answer to an outcome.
+  init(_ outcome: ControlOutcome) {
+    self.init()
+    switch outcome {
+    case .session(let overview): session = ControlSession(overview)
+    case .sessions(let overviews): sessions = overviews.map { ControlSession($0) }
+    case .detail(let detail):
+      session = ControlSession(detail.overview)
+      destinations = detail.destinations.map { ControlDestination($0.key, $0.record) }
+      addresses = detail.sources.map(\.shortText)
+      cgroups = detail.cgroups
+    case .failed(let error): self.init(ControlError(error))
+    }
+  }
+}
+
+extension ControlError {
+  /// The wire form of what the core refuses.
+  init(_ error: SessionCommandError) {
+    switch error {
+    case .unknownSession(let id):
+      self.init(.unknownSession, "no session \(quoted(id)) lives; 'session list' shows those that do")
+    case .unknownAgentType(let type):
+      self.init(.unknownAgentType, "there is no agent type \(quoted(type)); write it under agentTypes and reload")
+    case .otherAgentType(let type):
+      self.init(.otherAgentType, "the session is registered with the agent type \(quoted(type)); end it first")
+    case .sourceTaken(let network, let owner):
+      self.init(.sourceTaken, "\(network.shortText) belongs to session \(quoted(owner)); end that one first")
+    case .cgroupTaken(let path, let owner):
+      self.init(.cgroupTaken, "control group \(quoted(path)) belongs to session \(quoted(owner)); end that one first")
+    case .tooMany:
+      self.init(.tooManySessions, "\(SessionTable.maximumRegistered) sessions are registered; end some")
+    }
+  }
+}
+
+extension ControlSession {
+  /// The wire form of a session.
+  init(_ overview: SessionOverview) {
+    id = overview.id
+    agentType = overview.agentType
+    attribution = overview.attribution.rawValue
+    started = overview.started.unixSeconds
+    lastSeen = overview.lastSeen.unixSeconds
+    ended = overview.ended?.unixSeconds
+    budget = Budget(
+      used: overview.destinations, ceiling: overview.ceiling, onReach: overview.onReach?.rawValue,
+      extendedBy: overview.extendedBy)
+    flows = overview.figures.flows
+    bytesOut = overview.figures.bytesOut
+    bytesIn = overview.figures.bytesIn
+    refused = overview.figures.refused
+    flags = overview.figures.flags
+  }
+}
+
+extension ControlDestination {
+  /// The wire form of a destination.
+  init(_ key: DestinationKey, _ record: DestinationRecord) {
+    destination = key.text
+    evidence = record.evidence.rawValue
+    firstSeen = record.firstSeen.unixSeconds
+    lastSeen = record.lastSeen.unixSeconds
+    contacts = record.contacts
+  }
+}
+
+extension Timestamp {
+  /// Seconds since 1970, to the millisecond.
+  var unixSeconds: Double { Double(nanoseconds / 1_000_000) / 1_000 }
+}

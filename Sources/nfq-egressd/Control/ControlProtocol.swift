@@ -1,0 +1,174 @@
+/// The control protocol: one JSON object a line each way. docs/control.md describes it, docs/control.schema.json
+/// is its schema; both change with this file.
+enum ControlProtocol {
+  /// Raised when an old client would misread a new daemon or the reverse.
+  static let version = 1
+  /// Bytes of one request: a start with two thousand addresses fits, and a client can make the daemon keep no more.
+  static let maximumRequest = 65_536
+  /// Bytes of one answer that the client reads: twice what the largest possible list of sessions takes.
+  static let maximumResponse = 128 << 20
+  /// Addresses, control groups and processes in one request.
+  static let maximumSources = 1_024
+  /// Destinations by which one command extends a budget: as many as a budget may have.
+  static let maximumExtension = 1_000_000
+}
+
+/// What can be asked for. The raw values stand on the wire.
+enum ControlVerb: String, CaseIterable, Sendable {
+  case start, end, list, show, extend
+
+  /// The fields beside `version` and `command` that it takes.
+  var fields: Set<String> {
+    switch self {
+    case .start: ["id", "agent_type", "addresses", "cgroups", "pids"]
+    case .end, .show: ["id"]
+    case .list: ["agent_type"]
+    case .extend: ["id", "destinations"]
+    }
+  }
+}
+
+/// A request as it stands on the wire.
+struct ControlRequest: Codable, Sendable, Equatable {
+  var version = ControlProtocol.version
+  var command: String
+  var id: String?
+  var agentType: String?
+  /// Addresses or networks in CIDR form.
+  var addresses: [String]?
+  /// Paths below the cgroup v2 mount.
+  var cgroups: [String]?
+  /// Processes whose control groups are meant.
+  var pids: [Int32]?
+  /// By how many destinations to extend.
+  var destinations: Int?
+
+  enum CodingKeys: String, CodingKey {
+    case version, command, id
+    case agentType = "agent_type"
+    case addresses, cgroups, pids, destinations
+  }
+
+  init(_ verb: ControlVerb, id: String? = nil) {
+    command = verb.rawValue
+    self.id = id
+  }
+}
+
+/// Why a request was not carried out. The raw values are stable: programs act on them.
+enum ControlErrorCode: String, Codable, Sendable, CaseIterable {
+  /// Not JSON, a field missing, unknown or of the wrong kind.
+  case badRequest = "bad-request"
+  case unsupportedVersion = "unsupported-version"
+  case unknownCommand = "unknown-command"
+  /// Longer than `ControlProtocol.maximumRequest`.
+  case tooLong = "too-long"
+  /// `ControlServer.maximumConnections` are open.
+  case tooManyConnections = "too-many-connections"
+  /// The packet path did not look in time; nothing was done.
+  case busy
+  case unknownSession = "unknown-session"
+  case unknownAgentType = "unknown-agent-type"
+  case otherAgentType = "other-agent-type"
+  case sourceTaken = "source-taken"
+  case cgroupTaken = "cgroup-taken"
+  case tooManySessions = "too-many-sessions"
+  case noSuchProcess = "no-such-process"
+  /// The process has no control group of its own on the v2 hierarchy.
+  case noCgroup = "no-cgroup"
+}
+
+/// An error as it stands on the wire.
+struct ControlError: Error, Codable, Sendable, Equatable {
+  var code: ControlErrorCode
+  /// One line for people, with the mend.
+  var message: String
+
+  init(_ code: ControlErrorCode, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+}
+
+/// An answer as it stands on the wire.
+struct ControlResponse: Codable, Sendable, Equatable {
+  var version = ControlProtocol.version
+  var ok = true
+  var error: ControlError?
+  var session: ControlSession?
+  var sessions: [ControlSession]?
+  var destinations: [ControlDestination]?
+  /// What was registered for the session shown.
+  var addresses: [String]?
+  var cgroups: [String]?
+
+  init() {}
+
+  init(_ error: ControlError) {
+    ok = false
+    self.error = error
+  }
+}
+
+/// A session on the wire. Times are seconds since 1970, to the millisecond.
+struct ControlSession: Codable, Sendable, Equatable {
+  struct Budget: Codable, Sendable, Equatable {
+    var used: Int
+    /// Absent when there is no ceiling.
+    var ceiling: Int?
+    var onReach: String?
+    var extendedBy: Int
+
+    enum CodingKeys: String, CodingKey {
+      case used, ceiling
+      case onReach = "on_reach"
+      case extendedBy = "extended_by"
+    }
+  }
+
+  var id: String
+  var agentType: String
+  var attribution: String
+  var started: Double
+  var lastSeen: Double
+  var ended: Double?
+  var budget: Budget
+  var flows: UInt64
+  var bytesOut: UInt64
+  var bytesIn: UInt64
+  var refused: UInt64
+  var flags: UInt64
+
+  enum CodingKeys: String, CodingKey {
+    case id
+    case agentType = "agent_type"
+    case attribution, started
+    case lastSeen = "last_seen"
+    case ended, budget, flows
+    case bytesOut = "bytes_out"
+    case bytesIn = "bytes_in"
+    case refused, flags
+  }
+
+  /// Share of the ceiling that is used; nil without a ceiling.
+  var share: Double? {
+    guard let ceiling = budget.ceiling else { return nil }
+    return ceiling > 0 ? Double(budget.used) / Double(ceiling) : 1
+  }
+}
+
+/// A session's destination on the wire.
+struct ControlDestination: Codable, Sendable, Equatable {
+  var destination: String
+  var evidence: String
+  var firstSeen: Double
+  var lastSeen: Double
+  var contacts: UInt32
+
+  enum CodingKeys: String, CodingKey {
+    case destination, evidence
+    case firstSeen = "first_seen"
+    case lastSeen = "last_seen"
+    case contacts
+  }
+}

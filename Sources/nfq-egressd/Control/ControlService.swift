@@ -1,0 +1,137 @@
+import FoundationEssentials
+import PacketInspect
+
+/// From a request line to an answer line. Strict: an orchestrator that misspells `addresses` must not believe that its
+/// session has some.
+struct ControlService: Sendable {
+  /// Carries a command out; nil when nobody did in time.
+  let execute: @Sendable (ControlCommand) -> ControlOutcome?
+  /// The control group of a process.
+  var cgroup: @Sendable (Int32) throws(ControlError) -> String = ProcessCgroup.path(of:)
+
+  /// The answer to one line, with its newline.
+  func answer(_ line: ArraySlice<UInt8>) -> [UInt8] {
+    do throws(ControlError) {
+      guard let outcome = execute(try command(Data(line))) else {
+        throw ControlError(.busy, "the packet path did not look in time; nothing was done, try again")
+      }
+      return Self.encode(ControlResponse(outcome))
+    } catch {
+      return Self.encode(ControlResponse(error))
+    }
+  }
+
+  /// An answer as a line.
+  static func encode(_ response: ControlResponse) -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
+    guard let data = try? encoder.encode(response) else {
+      // Not reachable: no field holds what JSON cannot say.
+      return Array(#"{"error":{"code":"busy","message":"the answer cannot be written"},"ok":false,"version":1}"#.utf8)
+        + [10]
+    }
+    return Array(data) + [10]
+  }
+
+  /// The command of a request.
+  func command(_ data: Data) throws(ControlError) -> ControlCommand {
+    // The version comes first: another one may mean other fields.
+    let envelope: Envelope = try decode(data)
+    guard envelope.version == ControlProtocol.version else {
+      throw ControlError(
+        .unsupportedVersion,
+        "version \(envelope.version) is not spoken here; this daemon speaks \(ControlProtocol.version)"
+      )
+    }
+    guard let verb = ControlVerb(rawValue: envelope.command) else {
+      let words = ControlVerb.allCases.map(\.rawValue).joined(separator: ", ")
+      throw ControlError(.unknownCommand, "\(quoted(envelope.command)) is no command; those of version 1 are \(words)")
+    }
+    let fields: [String: Ignored] = try decode(data)
+    let known = verb.fields.union(["version", "command"])
+    if let unknown = fields.keys.filter({ !known.contains($0) }).min() {
+      throw ControlError(.badRequest, "'\(verb.rawValue)' has no field \(quoted(unknown)); remove it")
+    }
+    let request: ControlRequest = try decode(data)
+    switch verb {
+    case .start: return .start(try registration(request))
+    case .end: return .end(try id(request))
+    case .list: return .list(agentType: request.agentType)
+    case .show: return .show(try id(request))
+    case .extend:
+      guard let count = request.destinations, (1...ControlProtocol.maximumExtension).contains(count) else {
+        throw ControlError(.badRequest, "'destinations' must be a number from 1 to \(ControlProtocol.maximumExtension)")
+      }
+      return .extend(try id(request), by: count)
+    }
+  }
+
+  private func id(_ request: ControlRequest) throws(ControlError) -> String {
+    guard let id = request.id else { throw ControlError(.badRequest, "'id' is missing") }
+    return id
+  }
+
+  private func registration(_ request: ControlRequest) throws(ControlError) -> SessionRegistration {
+    let id = try id(request)
+    guard SessionWord.isUsable(id), !id.hasPrefix(AgentType.unattributedName + "-") else {
+      throw ControlError(
+        .badRequest,
+        "\(quoted(id)) cannot be an id; use \(SessionWord.rule), and do not begin with '\(AgentType.unattributedName)-'"
+      )
+    }
+    guard let type = request.agentType else { throw ControlError(.badRequest, "'agent_type' is missing") }
+    var registration = SessionRegistration(id: id, agentType: type)
+    let count =
+      (request.addresses?.count ?? 0) + (request.cgroups?.count ?? 0) + (request.pids?.count ?? 0)
+    guard (1...ControlProtocol.maximumSources).contains(count) else {
+      throw ControlError(
+        .badRequest,
+        "a session has from 1 to \(ControlProtocol.maximumSources) of 'addresses', 'cgroups' and 'pids', not \(count)")
+    }
+    for text in request.addresses ?? [] { registration.sources.append(try network(text)) }
+    for path in request.cgroups ?? [] { registration.cgroups.append(try ProcessCgroup.checked(path)) }
+    for process in request.pids ?? [] { registration.cgroups.append(try cgroup(process)) }
+    return registration
+  }
+
+  private func network(_ text: String) throws(ControlError) -> IPNetwork {
+    guard let network = IPNetwork(text), let address = IPAddress(String(text.prefix { $0 != "/" })) else {
+      throw ControlError(.badRequest, "\(quoted(text)) is no address or network")
+    }
+    guard network.address == address else {
+      throw ControlError(
+        .badRequest, "\(quoted(text)) has bits set beyond its length; write \(network) or \(address)")
+    }
+    guard network.prefixLength > 0 else {
+      throw ControlError(.badRequest, "\(quoted(text)) is everyone's address; name the session's own")
+    }
+    return network.canonical
+  }
+
+  private struct Envelope: Decodable {
+    var version: Int
+    var command: String
+  }
+
+  /// A value of any kind.
+  private struct Ignored: Decodable {
+    init(from decoder: any Decoder) {}
+  }
+
+  private func decode<T: Decodable>(_ data: Data) throws(ControlError) -> T {
+    do {
+      return try JSONDecoder().decode(T.self, from: data)
+    } catch DecodingError.keyNotFound(let key, _) {
+      throw ControlError(.badRequest, "'\(key.stringValue)' is missing")
+    } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
+      guard let field = context.codingPath.first?.stringValue else {
+        throw ControlError(.badRequest, "a request is one JSON object on one line")
+      }
+      throw ControlError(.badRequest, "\(quoted(field)) has a value of the wrong kind")
+    } catch DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty {
+      throw ControlError(.badRequest, "\(quoted(context.codingPath[0].stringValue)) has a value of the wrong kind")
+    } catch {
+      throw ControlError(.badRequest, "not JSON; a request is one JSON object on one line")
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import Glibc
+import Logging
+import PacketInspect
+
+/// The store and its thread, from before the first packet to after the last.
+final class StateKeeper {
+  /// What the queue's thread hands its changes to.
+  let writer: StoreWriter
+  /// What the store held.
+  let sessions: [StoredSession]
+  private let store: SessionStore?
+  private var thread: PlainThread?
+
+  /// Opens the store at `path` and takes up what it holds; makes its directory when that is missing.
+  init(path: String, log: Logger, events: HandoverRing<Event>) {
+    Self.makeFolder(of: path)
+    writer = StoreWriter(path: path, log: log) { kind, figures in
+      events.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures)))
+    }
+    (store, sessions) = writer.start(at: WallClock.now())
+  }
+
+  /// Begins to write. False when the system gives no thread.
+  func begin() -> Bool {
+    thread = PlainThread { [writer, store] in writer.run(store) }
+    return thread != nil
+  }
+
+  /// Writes the rest. After the queue's thread has ended.
+  func end() {
+    writer.stop()
+    thread?.join()
+    thread = nil
+  }
+
+  /// Best effort: when it cannot be made, opening the store says why. What agents reached is nobody else's business.
+  private static func makeFolder(of path: String) {
+    guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return }
+    unsafe mkdir(String(path[..<slash]), 0o700)
+  }
+}
