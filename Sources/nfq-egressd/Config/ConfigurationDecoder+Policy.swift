@@ -60,7 +60,52 @@ extension ConfigurationDecoder {
   }
 
   func decodeSessions(_ top: ConfigurationMapping, _ configuration: inout Configuration) {
-    guard let members = top.mapping("sessions")?["addresses"]?.members() else { return }
+    guard let sessions = top.mapping("sessions") else { return }
+    if let members = sessions["addresses"]?.members() { decodeAddresses(members, &configuration) }
+    if let members = sessions["cgroups"]?.members() { decodeCgroups(members, &configuration) }
+  }
+
+  private func decodeCgroups(_ members: [ConfigurationValue], _ configuration: inout Configuration) {
+    var lines: [String: Int] = [:]
+    for member in members {
+      guard let entry = ConfigurationMapping(member) else { continue }
+      let pattern = entry.required("pattern", "pattern: /PATH/{type}-{session}").flatMap { cgroupPattern($0) }
+      let type = entry["agentType"].flatMap { agentType($0, configuration) }
+      guard let pattern, let place = entry["pattern"] else { continue }
+      if let line = lines[pattern.text] {
+        place.fault("\(quoted(pattern.text)) is the pattern of line \(line) already; remove one of them")
+      }
+      lines[pattern.text] = place.line
+      if pattern.capturesType, let value = entry["agentType"] {
+        value.fault("the pattern captures {type} already; remove agentType, or write '*' for {type}")
+        continue
+      }
+      if !pattern.capturesType, entry["agentType"] == nil {
+        member.fault("no type for its sessions; write {type} in the pattern, or agentType: one of agentTypes")
+        continue
+      }
+      if let terminator = pattern.typeTerminator {
+        for name in configuration.agentTypes.keys.sorted() where name != AgentType.unattributedName {
+          guard name.firstRange(of: terminator) != nil else { continue }
+          place.warn(
+            "{type} ends at the first \(quoted(terminator)), so the agent type \(quoted(name)) is never captured")
+        }
+      }
+      configuration.sessions.cgroups.append(CgroupSession(pattern: pattern, agentType: type))
+    }
+  }
+
+  private func cgroupPattern(_ value: ConfigurationValue) -> CgroupPattern? {
+    guard let text = value.text("a pattern of cgroup paths") else { return nil }
+    do throws(CgroupPatternFault) {
+      return try CgroupPattern(text)
+    } catch {
+      value.fault("\(quoted(text)) \(error.rawValue)")
+      return nil
+    }
+  }
+
+  private func decodeAddresses(_ members: [ConfigurationValue], _ configuration: inout Configuration) {
     var sources: [IPNetwork: Int] = [:]
     var types: [String: String] = [:]
     for member in members {
@@ -101,11 +146,7 @@ extension ConfigurationDecoder {
 
   /// Names stand in events, metrics and commands: letters, digits, dot, hyphen and underscore, at most 64.
   private func isWord(_ text: String, _ value: ConfigurationValue, _ meaning: String) -> Bool {
-    func isAlphanumeric(_ byte: UInt8) -> Bool {
-      (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
-    }
-    let allowed = text.utf8.allSatisfy { isAlphanumeric($0) || $0 == 0x2d || $0 == 0x2e || $0 == 0x5f }
-    guard let first = text.utf8.first, isAlphanumeric(first), allowed, text.utf8.count <= 64 else {
+    guard ConfigurationWord.isWord(text.utf8) else {
       value.fault(
         "\(quoted(text)) cannot be \(meaning); use at most 64 letters, digits, '.', '-' and '_', a letter or digit first"
       )

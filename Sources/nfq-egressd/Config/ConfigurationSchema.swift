@@ -58,6 +58,9 @@ enum ConfigurationSchema {
     ("sessions.addresses[].source", "required"),
     ("sessions.addresses[].session", "required"),
     ("sessions.addresses[].agentType", "required"),
+    ("sessions.cgroups", "[]"),
+    ("sessions.cgroups[].pattern", "required"),
+    ("sessions.cgroups[].agentType", "required without {type}"),
     ("events", ""),
     ("events.path", "/var/log/nfq-egressd/eve.json"),
   ]
@@ -73,7 +76,6 @@ enum ConfigurationSchema {
     "agentTypes.*.categories",
     "agentTypes.*.shape",
     "sessions.idleEnd",
-    "sessions.cgroups",
     "sessions.containers",
     "privacy",
     "store",
