@@ -157,18 +157,44 @@ struct CgroupPattern: Hashable, Sendable {
       case .any:
         return (start...bytes.count).contains { read(rest, from: $0) }
       case .type, .session:
-        let longest = min(bytes.count - start, ConfigurationWord.maximumLength)
-        guard longest >= 1 else { return false }
+        var ends = wordEnds(from: start)
+        if let tail = Self.literalLength(rest) {
+          // Only literal text follows, so there is one place to end.
+          let end = bytes.count - tail
+          guard ends.contains(end) else { return false }
+          ends = end..<(end + 1)
+        }
         // A session takes what it can when the type follows it, so that the type is the shorter one.
         let longestFirst = element == .session && rest.contains(.type)
-        for step in 1...longest {
-          let end = start + (longestFirst ? longest + 1 - step : step)
-          guard ConfigurationWord.isWord(bytes[start..<end]), read(rest, from: end) else { continue }
+        for step in 0..<ends.count {
+          let end = longestFirst ? ends.upperBound - 1 - step : ends.lowerBound + step
+          guard read(rest, from: end) else { continue }
           if element == .type { type = start..<end } else { session = start..<end }
           return true
         }
         return false
       }
+    }
+
+    /// Where a name that starts at `start` may end.
+    private func wordEnds(from start: Int) -> Range<Int> {
+      var end = start
+      while end < bytes.count, end - start < ConfigurationWord.maximumLength,
+        ConfigurationWord.isWordByte(bytes[end], first: end == start)
+      {
+        end += 1
+      }
+      return end == start ? start..<start : (start + 1)..<(end + 1)
+    }
+
+    /// The length of what literal elements stand for; nil when others are among them.
+    private static func literalLength(_ elements: ArraySlice<Element>) -> Int? {
+      var length = 0
+      for element in elements {
+        guard case .literal(let literal) = element else { return nil }
+        length += literal.count
+      }
+      return length
     }
   }
 }
@@ -180,11 +206,16 @@ enum ConfigurationWord {
 
   /// Letters, digits, '.', '-' and '_', a letter or digit first, at most 64.
   static func isWord(_ bytes: some Collection<UInt8>) -> Bool {
-    guard let first = bytes.first, isAlphanumeric(first), bytes.count <= maximumLength else { return false }
-    return bytes.allSatisfy { isAlphanumeric($0) || $0 == 0x2d || $0 == 0x2e || $0 == 0x5f }
+    guard let first = bytes.first, isWordByte(first, first: true), bytes.count <= maximumLength else { return false }
+    return bytes.allSatisfy { isWordByte($0, first: false) }
   }
 
-  private static func isAlphanumeric(_ byte: UInt8) -> Bool {
-    (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+  /// Whether a byte may stand in a name, or at its beginning.
+  static func isWordByte(_ byte: UInt8, first: Bool) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
+    case 0x2d, 0x2e, 0x5f: !first
+    default: false
+    }
   }
 }

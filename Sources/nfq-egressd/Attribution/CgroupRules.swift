@@ -39,6 +39,9 @@ struct CgroupRules: Sendable {
     return rules
   }
 
+  /// How many sessions are registered.
+  var registrationCount: Int { registrations.count }
+
   /// Registers a session at a cgroup's path, in place of the one there.
   mutating func register(_ registration: Registration, at path: String) {
     registrations[path] = registration
