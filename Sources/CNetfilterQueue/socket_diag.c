@@ -290,11 +290,27 @@ static bool is_ipv6_only(const struct nlmsghdr *message) {
   return false;
 }
 
+/// True for a socket that is bound to no address or to the packet's. One on the same port of another address is
+/// somebody else's, who must not be charged.
+static bool has_local_address(const struct inet_diag_msg *socket, const csd_endpoints *endpoints) {
+  static const uint32_t any[4] = {0};
+  if (memcmp(socket->id.idiag_src, any, sizeof any) == 0) return true;
+  uint32_t wanted[4];
+  put_address(wanted, endpoints->is_ipv4, endpoints->local_high, endpoints->local_low);
+  if (endpoints->is_ipv4 && socket->idiag_family == AF_INET6) {
+    wanted[3] = wanted[0]; // v4-mapped
+    wanted[2] = htonl(0xffff);
+    wanted[0] = 0;
+  }
+  return memcmp(socket->id.idiag_src, wanted, sizeof wanted) == 0;
+}
+
 static void note_socket(
   struct port_search *search, const struct nlmsghdr *message, const struct inet_diag_msg *socket,
   const csd_answer *answer, const csd_endpoints *endpoints)
 {
   if (endpoints->is_ipv4 && is_ipv6_only(message)) return;
+  if (!has_local_address(socket, endpoints)) return;
   if (socket->id.idiag_if != 0 && endpoints->interface != 0 && socket->id.idiag_if != endpoints->interface) return;
   if (search->sockets == 0) search->first = *answer;
   else if (answer->has_cgroup != search->first.has_cgroup || answer->cgroup != search->first.cgroup) {

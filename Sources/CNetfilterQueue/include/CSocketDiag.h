@@ -77,10 +77,10 @@ void csd_close(csd_socket *diagnosis);
 csd_status csd_lookup(
   csd_socket *diagnosis, const csd_endpoints *endpoints, csd_answer *answer, int *error_number);
 
-/// The UDP sockets on the local port, whatever they are bound or connected to: for a datagram whose sender the exact
-/// question misses, because its socket is connected elsewhere (sendto with another address) or bound to another
-/// address (IP_PKTINFO). Found only if all of them are of one cgroup. The kernel walks its table of all UDP sockets:
-/// far slower than `csd_lookup`.
+/// The UDP sockets on the local port, of the local address or of none, whatever they are connected to: for a datagram
+/// whose sender the exact question misses because its socket is connected elsewhere (sendto with another address).
+/// Found only if all of them are of one cgroup. The kernel walks its table of all UDP sockets: far slower than
+/// `csd_lookup`.
 csd_status csd_lookup_port(
   csd_socket *diagnosis, const csd_endpoints *endpoints, csd_answer *answer, int *error_number);
 

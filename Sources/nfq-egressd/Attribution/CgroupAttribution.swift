@@ -7,9 +7,9 @@ import PacketInspect
 /// sockets that share a port (SO_REUSEPORT, which only one user's sockets may), and another user's socket that took the
 /// port in the microseconds since; the latter is excluded by the owner where the kernel says whose the packet is.
 struct CgroupAttribution: ~Copyable {
-  /// Walks over the sockets of a port, a second. Each costs tens of microseconds, and an agent can provoke one with
-  /// every datagram; at this rate they take some hundredths of a core.
-  static let portLookupsPerSecond = 500
+  /// Nanoseconds of each second that walks over the sockets of a port may take. One takes tens of microseconds, more
+  /// on a host with many sockets, and an agent can provoke one with every datagram.
+  static let portLookupTime: Int64 = 20_000_000
 
   /// Counts of what `attribute` gave.
   struct Counters: Hashable, Sendable {
@@ -22,7 +22,7 @@ struct CgroupAttribution: ~Copyable {
     var elsewhere: UInt64 = 0
     /// Packets with a slot whose socket was said to be in the root cgroup: the sign of defeated ids.
     var rootWithSlot: UInt64 = 0
-    /// Walks that were not made because of their rate.
+    /// Walks that were not made because their time was up.
     var skippedPortLookups: UInt64 = 0
   }
 
@@ -34,7 +34,7 @@ struct CgroupAttribution: ~Copyable {
   private(set) var counters = Counters()
   private var diagnosis: SocketDiagnosis
   private var tree: CgroupTree?
-  private var portLookups = 0
+  private var portLookupsTook: Int64 = 0
   private var portLookupsSince = Timestamp(nanoseconds: 0)
 
   /// Without a tree (no cgroup v2 mounted) only slots tell.
@@ -76,7 +76,14 @@ struct CgroupAttribution: ~Copyable {
   ) -> SenderCgroup {
     var answer = diagnosis.lookup(endpoints)
     if answer == .notFound, endpoints.proto == .udp {
-      if mayWalk(now) { answer = diagnosis.lookupByPort(endpoints) } else { counters.skippedPortLookups += 1 }
+      if mayWalk(now) {
+        let begin = WallClock.now()
+        answer = diagnosis.lookupByPort(endpoints)
+        // A clock that was stepped back meanwhile takes nothing away.
+        portLookupsTook += max(0, WallClock.now().since(begin))
+      } else {
+        counters.skippedPortLookups += 1
+      }
     }
     switch answer {
     case .notFound: return .unknown(.socketGone)
@@ -102,10 +109,8 @@ struct CgroupAttribution: ~Copyable {
     let age = now.since(portLookupsSince)
     if age < 0 || age >= 1_000_000_000 {
       portLookupsSince = now
-      portLookups = 0
+      portLookupsTook = 0
     }
-    guard portLookups < Self.portLookupsPerSecond else { return false }
-    portLookups += 1
-    return true
+    return portLookupsTook < Self.portLookupTime
   }
 }

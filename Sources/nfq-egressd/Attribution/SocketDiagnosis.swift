@@ -92,8 +92,8 @@ struct SocketDiagnosis: ~Copyable {
     return Self.answer(status, answer, number)
   }
 
-  /// The socket that sent a datagram, by the local port alone: for sockets that are connected elsewhere or bound to
-  /// another address. The kernel walks over all its UDP sockets: tens of microseconds and more.
+  /// The socket that sent a datagram, by its local end alone: for sockets that are connected elsewhere. The kernel
+  /// walks over all its UDP sockets: tens of microseconds and more.
   mutating func lookupByPort(_ endpoints: SocketEndpoints) -> SocketAnswer {
     guard endpoints.proto == .udp else { return .notAsked }
     var question = csd_endpoints(endpoints)
