@@ -475,11 +475,21 @@ wanted_part() { # FAMILY TABLE UDP-KIND: what install makes
   done
 }
 
+# Rules without those of cgroups that are there no more: such a rule matches nothing, and cannot be made again.
+without_gone_cgroups() {
+  local line path root
+  root=$(cgroup_root)
+  while IFS= read -r line; do
+    path=$(sed -n 's/.* --path "\{0,1\}\([^" ]*\).*/\1/p' <<<"$line")
+    [[ -n $path && ! -d $root/$path ]] || printf '%s\n' "$line"
+  done
+}
+
 # What a dump holds of ours, in the form of wanted_part: for putting it back.
 held_part() { # TABLE DUMP
   local base position rule
   own_chains <<<"$2" | sed 's/^/:/'
-  own_rules <<<"$2"
+  own_rules <<<"$2" | without_gone_cgroups
   while read -r base position _ rule; do
     [[ -z $base ]] || ! is_base "$1" "$base" || printf -- '-I %s %s %s\n' "$base" "$position" "$rule"
   done < <(own_jumps <<<"$2")

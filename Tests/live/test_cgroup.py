@@ -98,10 +98,13 @@ def setup(request, host, tmp_path, tree):
         pytest.skip(f"xt_cgroup is unusable here: {probe.stderr.strip()}")
     run(f"iptables-{request.param}", "-D", "OUTPUT", "-m", "cgroup", "--path", HOST, ns=host)
 
-    def call(command, *argv, check=True):
+    def call(command, *argv, check=True, path=None):
         env = dict(os.environ, NFQ_EGRESSD_RUN_DIR=str(tmp_path))
+        if path:
+            env["PATH"] = f"{path}:{env['PATH']}"
         return run(lab.SCRIPT, command, "--backend", request.param, *argv, ns=host, check=check, env=env)
 
+    call.backend = request.param
     yield call
     call("remove", check=False)
 
@@ -189,6 +192,22 @@ def test_a_cgroup_that_is_gone_keeps_its_slot_through_a_repair(setup, responder,
     setup("repair")
     assert slots_of(responder, tree[1]) == [1, 1]
     assert status(setup)["complete"]
+
+
+def test_a_failing_install_puts_back_what_there_was_without_the_rules_of_gone_cgroups(setup, responder, tree, tmp_path):
+    setup("install", "--cgroup", tree[1], "--cgroup", tree[2], "--on-failure", "open")
+    take_away(tree[1])
+    name = f"ip6tables-{setup.backend}-restore"
+    shim = tmp_path / "bin" / name
+    shim.parent.mkdir()
+    shim.write_text(
+        '#!/bin/bash\ninput=$(cat)\nif [[ $input == *"*mangle"*br7* ]]; then echo failed >&2; exit 1; fi\n'
+        f'exec {shutil.which(name)} "$@" <<<"$input"\n'
+    )
+    shim.chmod(0o755)
+    done = setup("install", "--interface", "br7", check=False, path=shim.parent)
+    assert done.returncode == 1 and "everything put back" in done.stderr and "could not" not in done.stderr
+    assert slots_of(responder, tree[2]) == [2, 2]
 
 
 def test_a_repair_needs_something_to_repair(setup):

@@ -349,6 +349,62 @@ struct CgroupQueueLiveTests {
     _ = consume rule
   }
 
+  @Test("slots are read from what the rules' script recorded, and one made anew is told until the repair")
+  func slotFile() throws {
+    let cgroups = try [Cgroup("one", mount), Cgroup("two", mount)]
+    let run = cgroups[0].directory.replacing("/", with: "_")
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(run).path
+    let script = ConfigurationFixture.repositoryFile("scripts/iptables-setup.sh")
+    func setup(_ words: String...) throws { try Live.run(["env", "NFQ_EGRESSD_RUN_DIR=\(folder)", script] + words) }
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+
+    var file = CgroupSlotFile(runDirectory: folder)
+    let (none, unchanged) = (file.changed(), file.changed())
+    #expect(none == CgroupSlots())
+    #expect(unchanged == nil)
+    try setup("install", "--cgroup", cgroups[0].path, "--cgroup", cgroups[1].path, "--on-failure", "open")
+    defer { try? setup("remove") }
+    let written = file.changed()
+    let slots = try #require(written)
+    #expect(slots.slots == cgroups.map { CgroupSlots.Slot(path: $0.path, id: $0.id) })
+
+    var attribution = CgroupAttribution(
+      diagnosis: try SocketDiagnosis(), tree: try openTree(), rules: CgroupRules(patterns: [], agentTypes: []),
+      slots: slots)
+    let fresh = attribution.staleSlots()
+    #expect(fresh.isEmpty)
+    cgroups[0].remove()
+    cgroups[1].remove()
+    unsafe mkdir(cgroups[1].directory, 0o755)
+    let stale = attribution.staleSlots()
+    #expect(
+      stale == [
+        .init(slot: 1, path: cgroups[0].path, isMadeAnew: false),
+        .init(slot: 2, path: cgroups[1].path, isMadeAnew: true),
+      ])
+    unsafe mkdir(cgroups[0].directory, 0o755)
+    try setup("repair")
+    let mended = file.changed()
+    attribution.slots = try #require(mended)
+    let left = attribution.staleSlots()
+    #expect(left.isEmpty)
+  }
+
+  @Test("ids are called working when this process is in a cgroup and its sockets are said to be there")
+  func workingIdentifiers() throws {
+    let cgroup = try Cgroup("self", mount)
+    let home = CgroupIdentifiers.ownPath(inCgroupFile: ProcFile.read("/proc/self/cgroup") ?? "") ?? "/"
+    func move(_ directory: String) throws {
+      try "0".write(toFile: directory + "/cgroup.procs", atomically: false, encoding: .utf8)
+    }
+    try move(cgroup.directory)
+    defer { try? move(mount.directory(ofCgroup: home)) }
+    var diagnosis = try SocketDiagnosis()
+    let tree = try openTree()
+    let health = CgroupIdentifiers.check(&diagnosis, tree)
+    #expect(health == .working)
+  }
+
   @Test("a first question costs microseconds, a later one less")
   func cost() throws {
     let cgroup = try Cgroup("cost", mount)
