@@ -15,7 +15,7 @@ readonly MAX_SLOTS=63 # six slot bits, and zero means "none"
 
 usage() {
   cat <<'TXT'
-Usage: iptables-setup.sh install OPTIONS | remove | status [--json] | --help
+Usage: iptables-setup.sh install OPTIONS | repair | remove | status [--json] | --help
 
 Sends agents' packets to nfq-egressd (NFQUEUE) and acts on its verdicts, IPv4 and IPv6 alike.
 
@@ -35,10 +35,13 @@ How:
   --mark-mask MASK      eight contiguous bits of packet mark and connmark that are ours (default 0xff000000)
   --backend auto|nft|legacy
                         which iptables to use (default auto: the one that "iptables" is)
-  --dry-run             print the commands and change nothing (install and remove)
+  --dry-run             print the commands and change nothing (install, repair and remove)
 
 install   puts the rules in; a second time it changes nothing, with other options it replaces them;
           when a step fails everything is put back as it was
+repair    install once more with the recorded options: to be run when a cgroup of --cgroup was made anew
+          (its rule still means the old one). A cgroup that is not there keeps its slot and has no rule
+          until the next repair; then, and only then, it exits 1 with the rest mended
 remove    takes out what install put in, and nothing else
 status    exit 0 when every rule is there and in its place, else 1, with a line on each fault and its mend
 
@@ -53,8 +56,9 @@ say() { printf '%s\n' "$*"; }
 
 # ---------------------------------------------------------------- options
 
-command=""
+command="" recalling=no
 interfaces=() sources=() cgroups=() exempts=()
+missing_cgroups=() # of `cgroups`, those that have no rule because they are not there (repair)
 all_output=no input=no queues=0 on_failure=closed mask_text=0xff000000 backend=auto dry_run=no json=no
 
 is_ipv4() {
@@ -160,9 +164,9 @@ parse_options() {
         [[ $value =~ ^(auto|nft|legacy)$ ]] || bad_usage "--backend: '$value' is not auto, nft or legacy"
         backend=$value ;;
       --json) [[ $command == status ]] || bad_usage "--json belongs to status"; json=yes ;;
-      --dry-run) [[ $command != status ]] || bad_usage "--dry-run belongs to install and remove"; dry_run=yes ;;
+      --dry-run) [[ $command != status ]] || bad_usage "--dry-run belongs to install, repair and remove"; dry_run=yes ;;
       --interface | --source | --cgroup | --queues | --on-failure | --mark-mask | --exempt | --all-output | --input)
-        [[ $command == install ]] || bad_usage "$option belongs to install"
+        [[ $command == install || $recalling == yes ]] || bad_usage "$option belongs to install"
         case $option in
           --interface) add_interface "$value" ;;
           --source) add_source "$value" ;;
@@ -281,6 +285,7 @@ output_rules() { # FAMILY
   fi
   for item in "${cgroups[@]}"; do
     slot=$((slot + 1))
+    ! contains "$item" "${missing_cgroups[@]}" || continue
     printf -- '-A %s -m cgroup --path %s -j MARK --set-xmark %s/%s\n' "$chain" "$item" "$(hex $((slot << slot_shift)))" "$slot_mask"
   done
   [[ $all_output == yes ]] || printf -- '-A %s -m mark --mark 0x0/%s -j RETURN\n' "$chain" "$slot_mask"
@@ -470,11 +475,21 @@ wanted_part() { # FAMILY TABLE UDP-KIND: what install makes
   done
 }
 
+# Rules without those of cgroups that are there no more: such a rule matches nothing, and cannot be made again.
+without_gone_cgroups() {
+  local line path root
+  root=$(cgroup_root)
+  while IFS= read -r line; do
+    path=$(sed -n 's/.* --path "\{0,1\}\([^" ]*\).*/\1/p' <<<"$line")
+    [[ -n $path && ! -d $root/$path ]] || printf '%s\n' "$line"
+  done
+}
+
 # What a dump holds of ours, in the form of wanted_part: for putting it back.
 held_part() { # TABLE DUMP
   local base position rule
   own_chains <<<"$2" | sed 's/^/:/'
-  own_rules <<<"$2"
+  own_rules <<<"$2" | without_gone_cgroups
   while read -r base position _ rule; do
     [[ -z $base ]] || ! is_base "$1" "$base" || printf -- '-I %s %s %s\n' "$base" "$position" "$rule"
   done < <(own_jumps <<<"$2")
@@ -535,7 +550,7 @@ store_state() { # whole: with the rules as iptables lists them
     printf 'boot %s\nbackend %s\noptions %s\nacct %s\n' "$(boot_id)" "$backend" "$(canonical_options)" "$acct_before"
     for item in "${!absent[@]}"; do printf 'absent %s\n' "$item"; done
     for family in $families; do printf 'udp %s %s\n' "$family" "${udp_kind[$family]}"; done
-    for item in "${cgroups[@]}"; do printf 'cgroup %s %s\n' "$(cgroup_inode "$item")" "$item"; done
+    for item in "${cgroups[@]}"; do printf 'cgroup %s %s\n' "${cgroup_ids[$item]:-0}" "$item"; done
     if [[ ${1:-} == whole ]]; then
       for family in $families; do
         for table in filter mangle; do
@@ -545,6 +560,14 @@ store_state() { # whole: with the rules as iptables lists them
       done
     fi
   } >"$temporary" && mv "$temporary" "$state_file"
+}
+
+# Which cgroups the rules will mean. Noted before the rules are made: a cgroup that is made anew in between is then
+# told as such, and not taken for the one that its rule means.
+declare -A cgroup_ids=()
+note_cgroups() {
+  local item
+  for item in "${cgroups[@]}"; do cgroup_ids[$item]=$(cgroup_inode "$item"); done
 }
 
 cgroup_inode() {
@@ -699,9 +722,27 @@ inspect() {
   done
   [[ $(cat "$ACCT" 2>/dev/null) == 1 ]] || problem "net.netfilter.nf_conntrack_acct is not 1" "sysctl -w net.netfilter.nf_conntrack_acct=1"
   while read -r inode path; do
-    [[ -z $inode || $inode == 0 || $(cgroup_inode "$path") == "$inode" ]] ||
-      problem "cgroup /$path is gone or was made anew, and its rule still means the old one" "$mend"
+    [[ -n $inode ]] || continue
+    case $(cgroup_condition "$inode" "$path") in
+      gone) problem "cgroup /$path is gone; one that is made there later is not inspected until a repair" \
+        "make it, then $PROG repair" ;;
+      anew) problem "cgroup /$path was made anew, and its rule still means the old one: what is sent from it is not inspected" \
+        "$PROG repair" ;;
+    esac
   done <<<"$state_cgroups"
+}
+
+# The listing shows a rule's path, not the cgroup that it means, so the ids tell.
+cgroup_condition() { # RECORDED-INODE PATH: present, gone or anew
+  local now
+  now=$(cgroup_inode "$2")
+  if [[ $now == 0 ]]; then
+    echo gone
+  elif [[ $now == "$1" ]]; then
+    echo present
+  else
+    echo anew
+  fi
 }
 
 json_text() {
@@ -719,7 +760,7 @@ counters_json() { # FAMILY
 }
 
 status_json() {
-  local family i separator=""
+  local family i separator="" slot=0 inode path
   printf '{"complete":%s,"backend":"%s","recorded":%s,"options":%s,' "$([[ ${#problems[@]} == 0 ]] && echo true || echo false)" \
     "$backend" "$([[ $state_found == yes ]] && echo true || echo false)" "$(json_text "$state_options")"
   printf '"queues":%s,"onFailure":%s,"markMask":%s,' "$(json_text "$(option_of queues)")" "$(json_text "$(option_of on-failure)")" \
@@ -730,7 +771,16 @@ status_json() {
       "$([[ ${udp_kind[$family]} == none ]] && echo false || echo true)" "$(counters_json "$family")"
     separator=,
   done
-  printf '},"problems":['
+  printf '},"cgroups":['
+  separator=""
+  while read -r inode path; do
+    [[ -n $inode ]] || continue
+    slot=$((slot + 1))
+    printf '%s{"slot":%s,"path":%s,"id":%s,"condition":"%s"}' "$separator" "$slot" "$(json_text "/$path")" "$inode" \
+      "$(cgroup_condition "$inode" "$path")"
+    separator=,
+  done <<<"$state_cgroups"
+  printf '],"problems":['
   separator=""
   for i in "${!problems[@]}"; do
     printf '%s{"what":%s,"mend":%s}' "$separator" "$(json_text "${problems[$i]}")" "$(json_text "${mends[$i]}")"
@@ -871,8 +921,36 @@ check_cgroups() {
   root=$(cgroup_root)
   [[ -n $root ]] || return 0
   for path in "${cgroups[@]}"; do
-    [[ -d $root/$path ]] || die "--cgroup: there is no cgroup /$path under $root (it must exist when its rule is made)"
+    [[ ! -d $root/$path ]] || continue
+    [[ $command == repair ]] ||
+      die "--cgroup: there is no cgroup /$path under $root (it must exist when its rule is made)"
+    missing_cgroups+=("$path")
+    warn "there is no cgroup /$path: its slot stays without a rule until the next repair"
   done
+}
+
+# Takes the options from the record of the last install. Nothing of it is evaluated, and all of it is checked as if
+# it came from the command line.
+recall_options() {
+  load_state
+  [[ $state_found == yes ]] || die "nothing is recorded in $RUN_DIR: run '$PROG install' with your options"
+  local -a words=() kept=()
+  local index path
+  read -ra words <<<"$state_options"
+  for ((index = 0; index < ${#words[@]}; index++)); do
+    # Paths stand there as a shell would take them, and as they are in lines of their own.
+    if [[ ${words[index]} == --cgroup ]]; then index=$((index + 1)); else kept+=("${words[index]}"); fi
+  done
+  while read -r _ path; do [[ -z $path ]] || kept+=(--cgroup "/$path"); done <<<"$state_cgroups"
+  recalling=yes
+  parse_options "${kept[@]}"
+  settle_options
+  absent=() state_cgroups="" state_rules="" # do_install reads them again
+}
+
+do_repair() {
+  do_install
+  ((${#missing_cgroups[@]} == 0)) || exit 1
 }
 
 do_install() {
@@ -886,9 +964,11 @@ do_install() {
       die "installed in the $state_backend backend: run '$PROG remove --backend $state_backend' first"
     if [[ $state_found == yes && $state_options == "$options" ]]; then
       inspect
-      # the backstop's counter is history, not a fault of the rules
+      # The backstop's counter is history, not a fault of the rules; a cgroup that is gone cannot be mended here.
       local i live=0
-      for i in "${problems[@]}"; do [[ $i == *"the backstop dropped"* ]] || live=1; done
+      for i in "${problems[@]}"; do
+        [[ $i == *"the backstop dropped"* || $i == "cgroup "*" is gone; "* ]] || live=1
+      done
       if ((live == 0)); then
         say "already installed; nothing changed"
         return 0
@@ -901,6 +981,7 @@ do_install() {
     absent=() acct_before="" state_found=no
   fi
   state_rules="" state_cgroups=""
+  note_cgroups
   for family in $families; do
     for table in filter mangle; do before["$family $table"]=$(dump_table "$family" "$table"); done
   done
@@ -975,8 +1056,8 @@ do_remove() {
 main() {
   case ${1:-} in
     --help | -h | help) usage; exit 0 ;;
-    install | remove | status) command=$1 ;;
-    "") bad_usage "say install, remove or status" ;;
+    install | repair | remove | status) command=$1 ;;
+    "") bad_usage "say install, repair, remove or status" ;;
     *) bad_usage "unknown command '$1'" ;;
   esac
   shift
@@ -995,6 +1076,7 @@ main() {
     flock -w 30 9 || die "another $PROG is at work"
     trap interrupted INT TERM HUP
   fi
+  [[ $command != repair ]] || recall_options
   "do_$command"
 }
 

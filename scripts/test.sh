@@ -149,7 +149,8 @@ run_live() {
   if [[ -n $(live_swift_names) ]]; then
     ip netns add "$namespace"
     ip -n "$namespace" link set lo up
-    timeout 600 ip netns exec "$namespace" env NFQ_LIVE=1 swift test --skip-build --disable-xctest --filter QueueLive \
+    # not "ip netns exec": it mounts /sys anew, which hides the cgroups
+    timeout 600 nsenter --net="/run/netns/$namespace" env NFQ_LIVE=1 swift test --skip-build --disable-xctest --filter QueueLive \
       --xunit-output "$reports/live-swift.xml" >"$reports/live-swift.log" 2>&1 </dev/null || status=$?
     if [[ $status -eq 0 ]]; then tail -n1 "$reports/live-swift.log"; else grep -vE '^(◇|✔)' "$reports/live-swift.log" || true; fi
     add_report "$reports/live-swift.xml" "$status"

@@ -79,6 +79,8 @@ struct Configuration: Sendable, Equatable {
   struct Sessions: Sendable, Equatable {
     /// Sessions known by their source address.
     var addresses: [AddressSession] = []
+    /// Sessions known by the cgroup of the sending process; the first pattern that matches counts.
+    var cgroups: [CgroupSession] = []
     /// Time without a flow or contact after which a session ends; nil for never.
     var idleEnd: TimeSpan? = TimeSpan(seconds: 3600)
   }
@@ -112,6 +114,13 @@ struct AddressSession: Sendable, Equatable {
   var source: IPNetwork
   var session: String
   var agentType: String
+}
+
+/// Sessions that are known by their cgroup's path.
+struct CgroupSession: Sendable, Equatable {
+  var pattern: CgroupPattern
+  /// The sessions' type; nil when the pattern captures it.
+  var agentType: String?
 }
 
 /// What is configured for sessions of one kind.

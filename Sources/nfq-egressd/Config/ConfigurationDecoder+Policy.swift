@@ -79,7 +79,51 @@ extension ConfigurationDecoder {
     if let value = sessions["idleEnd"], let idleEnd = value.timeSpanOrNever(in: Self.idleEndRange) {
       configuration.sessions.idleEnd = idleEnd
     }
-    guard let members = sessions["addresses"]?.members() else { return }
+    if let members = sessions["addresses"]?.members() { decodeAddresses(members, &configuration) }
+    if let members = sessions["cgroups"]?.members() { decodeCgroups(members, &configuration) }
+  }
+
+  private func decodeCgroups(_ members: [ConfigurationValue], _ configuration: inout Configuration) {
+    var lines: [String: Int] = [:]
+    for member in members {
+      guard let entry = ConfigurationMapping(member) else { continue }
+      let pattern = entry.required("pattern", "pattern: /PATH/{type}-{session}").flatMap { cgroupPattern($0) }
+      let type = entry["agentType"].flatMap { agentType($0, configuration) }
+      guard let pattern, let place = entry["pattern"] else { continue }
+      if let line = lines[pattern.text] {
+        place.fault("\(quoted(pattern.text)) is the pattern of line \(line) already; remove one of them")
+      }
+      lines[pattern.text] = place.line
+      if pattern.capturesType, let value = entry["agentType"] {
+        value.fault("the pattern captures {type} already; remove agentType, or write '*' for {type}")
+        continue
+      }
+      if !pattern.capturesType, entry["agentType"] == nil {
+        member.fault("no type for its sessions; write {type} in the pattern, or agentType: one of agentTypes")
+        continue
+      }
+      if let terminator = pattern.typeTerminator {
+        for name in configuration.agentTypes.keys.sorted() where name != AgentType.unattributedName {
+          guard name.firstRange(of: terminator) != nil else { continue }
+          place.warn(
+            "{type} ends at the first \(quoted(terminator)), so the agent type \(quoted(name)) is never captured")
+        }
+      }
+      configuration.sessions.cgroups.append(CgroupSession(pattern: pattern, agentType: type))
+    }
+  }
+
+  private func cgroupPattern(_ value: ConfigurationValue) -> CgroupPattern? {
+    guard let text = value.text("a pattern of cgroup paths") else { return nil }
+    do throws(CgroupPatternFault) {
+      return try CgroupPattern(text)
+    } catch {
+      value.fault("\(quoted(text)) \(error.rawValue)")
+      return nil
+    }
+  }
+
+  private func decodeAddresses(_ members: [ConfigurationValue], _ configuration: inout Configuration) {
     var sources: [IPNetwork: Int] = [:]
     var types: [String: String] = [:]
     for member in members {

@@ -85,6 +85,11 @@ struct EffectivePolicy {
       add(3, "session: \(scalar(entry.session))")
       add(3, "agentType: \(scalar(entry.agentType))")
     }
+    add(1, sessions.cgroups.isEmpty ? "cgroups: []" : "cgroups:")
+    for entry in sessions.cgroups {
+      add(2, "- pattern: \(scalar(entry.pattern.text))")
+      if let type = entry.agentType { add(3, "agentType: \(scalar(type))") }
+    }
   }
 
   private mutating func list(_ key: String, _ texts: [String]) {

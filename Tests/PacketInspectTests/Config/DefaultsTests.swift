@@ -46,6 +46,7 @@ struct DefaultsTests {
     #expect(configuration.control.socket == "/run/nfq-egressd/control.sock")
     #expect(configuration.control.group == "nfq-egressd")
     #expect(configuration.store.path == "/var/lib/nfq-egressd/state.sqlite")
+    #expect(configuration.sessions.cgroups.isEmpty)
     #expect(configuration.events.path == "/var/log/nfq-egressd/eve.json")
   }
 
@@ -95,7 +96,7 @@ struct DefaultsTests {
     #expect(loaded.configuration == expected)
   }
 
-  @Test("the example shows every key that is built, and its commented session can be used")
+  @Test("the example shows every key that is built, and its commented sessions can be used")
   func exampleIsWhole() throws {
     let text = try ConfigurationFixture.repositoryText("config/example.yaml")
     for key in ConfigurationSchema.keys where key.isBuilt && !key.path.hasSuffix("*") {
@@ -106,9 +107,13 @@ struct DefaultsTests {
     let used =
       text
       .replacing("addresses: []\n  #", with: "addresses:\n")
+      .replacing("cgroups: []\n  #", with: "cgroups:\n")
+      .replacing("\n  #  - {pattern", with: "\n  - {pattern")
       .replacing(lists, with: "path: \(ConfigurationFixture.repositoryFile("config/lists"))/")
     #expect(used != text)
-    #expect(try fixture.load(used).configuration.sessions.addresses.map(\.session) == ["demo-1"])
+    let sessions = try fixture.load(used).configuration.sessions
+    #expect(sessions.addresses.map(\.session) == ["demo-1"])
+    #expect(sessions.cgroups.map(\.agentType) == [nil, "research"])
   }
 
   @Test("the effective policy, read again, is the same configuration")
@@ -138,6 +143,9 @@ struct DefaultsTests {
         addresses:
           - {source: 10.88.0.7, session: "true", agentType: research}
           - {source: 'fd00::/64', session: X-1, agentType: "null"}
+        cgroups:
+          - {pattern: '/a b"ü.slice/{type}@*/x\\y-{session}'}
+          - {pattern: "/{session}", agentType: "null"}
       events: {path: "out ü.json"}
       """
     let first = try fixture.load(yaml).configuration
@@ -190,7 +198,10 @@ struct DefaultsTests {
 
   @Test("every key of the schema that is built is looked at: a wrong value there is a fault")
   func everyKeyIsRead() throws {
-    let openings = ["denyLists[]": "denyLists: [{", "sessions.addresses[]": "sessions: {addresses: [{"]
+    let openings = [
+      "denyLists[]": "denyLists: [{", "sessions.addresses[]": "sessions: {addresses: [{",
+      "sessions.cgroups[]": "sessions: {cgroups: [{",
+    ]
     for key in ConfigurationSchema.keys where key.isBuilt && !key.path.hasSuffix("*") {
       // A mapping with an unknown key is wrong for every key there is.
       let wrong = "{wrong-value: 1}"

@@ -80,7 +80,7 @@ struct StrictnessTests {
     arguments: [
       "categories: []", "privacy: {redactLabels: all}", "store: {durability: strict}", "metrics: {listen: x}",
       "onFailure: {pendingAttribution: hold}", "limits: {heldPackets: 1}",
-      "sessions: {cgroups: []}", "sessions: {containers: {}}",
+      "sessions: {containers: {}}",
       "agentTypes: {a: {categoryActions: {}}}", "agentTypes: {a: {shape: {}}}", "agentTypes: {a: {categories: {}}}",
       "queues: {count: 2}",
       "denyLists: [{name: a, builtin: cloud-metadata, maxAge: 7d}]",
@@ -145,6 +145,48 @@ struct StrictnessTests {
           + "write 10.0.1.0/24 or 10.0.1.5",
         "9:7: sessions.addresses[5]: 'agentType' is missing; write agentType: one of agentTypes",
       ])
+  }
+
+  @Test("a cgroup pattern is one, is given once, and has one source of its sessions' type")
+  func cgroups() throws {
+    let faults = try fixture.faults(
+      """
+      agentTypes: {research: {}}
+      sessions:
+        cgroups:
+          - {pattern: "agents/{session}", agentType: research}
+          - {pattern: "/a/{type}", agentType: research}
+          - {pattern: "/a/{type}-{session}"}
+          - {pattern: "/a/{type}-{session}"}
+          - {pattern: "/b/{type}-{session}", agentType: research}
+          - {pattern: "/c/{session}"}
+          - {pattern: "/d/{session}", agentType: reserch}
+          - {agentType: research}
+          - {pattern: "/e/{type}{session}"}
+      """)
+    let expected = [
+      "4:17: sessions.cgroups[0].pattern: 'agents/{session}' must begin with '/'",
+      "5:17: sessions.cgroups[1].pattern: '/a/{type}' does not capture {session}",
+      "7:17: sessions.cgroups[3].pattern: '/a/{type}-{session}' is the pattern of line 6 already; remove one of them",
+      "8:51: sessions.cgroups[4].agentType: the pattern captures {type} already",
+      "9:7: sessions.cgroups[5]: no type for its sessions; write {type} in the pattern, or agentType",
+      "10:44: sessions.cgroups[6].agentType: there is no agent type 'reserch' (did you mean 'research'?)",
+      "11:7: sessions.cgroups[7]: 'pattern' is missing",
+      "12:17: sessions.cgroups[8].pattern: '/e/{type}{session}' has nothing between",
+    ]
+    #expect(faults.count == expected.count)
+    for (fault, beginning) in zip(faults, expected) { #expect(fault.hasPrefix(beginning), "\(fault)") }
+  }
+
+  @Test("a type that its own pattern can never capture is warned of")
+  func uncapturableType() throws {
+    let yaml = """
+      agentTypes: {web-research: {}, web: {}}
+      sessions: {cgroups: [{pattern: "/a/{type}-{session}"}, {pattern: "/b/{type}/{session}"}]}
+      """
+    let warnings = try fixture.load(yaml).warnings
+    #expect(warnings.count == 1)
+    #expect(warnings.first?.description.contains("'web-research' is never captured") == true)
   }
 
   @Test("overlapping sources of different lengths are allowed")
