@@ -60,11 +60,3 @@ struct ConntrackEntries: ~Copyable {
       deleted: Int(result.deleted), isIncomplete: result.more != 0, wasFiltered: result.filtered != 0)
   }
 }
-
-extension IPAddress {
-  /// 4 or 16 bytes, most significant first.
-  fileprivate var networkBytes: [UInt8] {
-    if isIPv4 { return (0..<4).map { UInt8(truncatingIfNeeded: v4 >> UInt32(24 - 8 * $0)) } }
-    return (0..<16).map { UInt8(truncatingIfNeeded: ($0 < 8 ? high : low) >> UInt64(56 - 8 * ($0 % 8))) }
-  }
-}

@@ -77,6 +77,8 @@ struct Configuration: Sendable, Equatable {
   struct Sessions: Sendable, Equatable {
     /// Sessions known by their source address.
     var addresses: [AddressSession] = []
+    /// The container runtime that is asked for sessions; nil for none.
+    var containers: ContainerSource?
   }
 
   struct Events: Sendable, Equatable {

@@ -60,7 +60,9 @@ extension ConfigurationDecoder {
   }
 
   func decodeSessions(_ top: ConfigurationMapping, _ configuration: inout Configuration) {
-    guard let members = top.mapping("sessions")?["addresses"]?.members() else { return }
+    guard let sessions = top.mapping("sessions") else { return }
+    if let containers = sessions.mapping("containers") { decodeContainers(containers, &configuration) }
+    guard let members = sessions["addresses"]?.members() else { return }
     var sources: [IPNetwork: Int] = [:]
     var types: [String: String] = [:]
     for member in members {
@@ -85,6 +87,36 @@ extension ConfigurationDecoder {
     }
   }
 
+  private func decodeContainers(_ entry: ConfigurationMapping, _ configuration: inout Configuration) {
+    var labels = ContainerLabelNames()
+    if let name = entry["sessionLabel"].flatMap({ labelName($0) }) { labels.session = name }
+    if let name = entry["typeLabel"].flatMap({ labelName($0) }) { labels.type = name }
+    if labels.session == labels.type {
+      entry.value.fault("session and agent type have the same label \(quoted(labels.session)); give each its own")
+    }
+    let meaning = "socket: the runtime's Unix socket, such as /run/podman/podman.sock"
+    guard let value = entry.required("socket", meaning), let path = path(value, "the path of a Unix socket") else {
+      return
+    }
+    guard path != "-", path.utf8.count <= ContainerSource.longestSocketPath else {
+      value.fault(
+        "\(quoted(path)) can be no Unix socket; write an absolute path of at most "
+          + "\(ContainerSource.longestSocketPath) bytes")
+      return
+    }
+    configuration.sessions.containers = ContainerSource(socket: path, labels: labels)
+  }
+
+  /// A label's name: runtimes take almost any text, but white space and control bytes are slips of the pen.
+  private func labelName(_ value: ConfigurationValue) -> String? {
+    guard let text = value.text("the name of a label") else { return nil }
+    guard !text.isEmpty, text.utf8.count <= 256, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
+      value.fault("\(quoted(text)) can be no label; use at most 256 printable ASCII characters without spaces")
+      return nil
+    }
+    return text
+  }
+
   private func agentType(_ value: ConfigurationValue, _ configuration: Configuration) -> String? {
     let names = configuration.agentTypes.keys.sorted()
     guard let text = value.text("an agent type") else { return nil }
@@ -101,11 +133,7 @@ extension ConfigurationDecoder {
 
   /// Names stand in events, metrics and commands: letters, digits, dot, hyphen and underscore, at most 64.
   private func isWord(_ text: String, _ value: ConfigurationValue, _ meaning: String) -> Bool {
-    func isAlphanumeric(_ byte: UInt8) -> Bool {
-      (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
-    }
-    let allowed = text.utf8.allSatisfy { isAlphanumeric($0) || $0 == 0x2d || $0 == 0x2e || $0 == 0x5f }
-    guard let first = text.utf8.first, isAlphanumeric(first), allowed, text.utf8.count <= 64 else {
+    guard SessionWord.isUsable(text) else {
       value.fault(
         "\(quoted(text)) cannot be \(meaning); use at most 64 letters, digits, '.', '-' and '_', a letter or digit first"
       )

@@ -58,6 +58,10 @@ enum ConfigurationSchema {
     ("sessions.addresses[].source", "required"),
     ("sessions.addresses[].session", "required"),
     ("sessions.addresses[].agentType", "required"),
+    ("sessions.containers", ""),
+    ("sessions.containers.socket", "required"),
+    ("sessions.containers.sessionLabel", "egress.session"),
+    ("sessions.containers.typeLabel", "egress.agent-type"),
     ("events", ""),
     ("events.path", "/var/log/nfq-egressd/eve.json"),
   ]
@@ -74,7 +78,6 @@ enum ConfigurationSchema {
     "agentTypes.*.shape",
     "sessions.idleEnd",
     "sessions.cgroups",
-    "sessions.containers",
     "privacy",
     "store",
     "metrics",

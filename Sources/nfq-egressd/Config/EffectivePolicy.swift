@@ -72,6 +72,12 @@ struct EffectivePolicy {
       add(3, "session: \(scalar(entry.session))")
       add(3, "agentType: \(scalar(entry.agentType))")
     }
+    if let source = sessions.containers {
+      add(1, "containers:")
+      add(2, "socket: \(scalar(source.socket))")
+      add(2, "sessionLabel: \(scalar(source.labels.session))")
+      add(2, "typeLabel: \(scalar(source.labels.type))")
+    }
   }
 
   private mutating func list(_ key: String, _ texts: [String]) {
