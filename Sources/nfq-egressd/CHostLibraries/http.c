@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "CHostHTTP.h"
 
 #include <curl/curl.h>
@@ -154,7 +155,13 @@ static chost_http_outcome conclude(chost_http *http) {
     return CHOST_HTTP_FAILED;
   }
   if (message->data.result == CURLE_OK) return CHOST_HTTP_END;
-  if (http->error[0] == '\0') {
+  long number = 0;
+  (void)curl_easy_getinfo(http->easy, CURLINFO_OS_ERRNO, &number);
+  if (message->data.result == CURLE_COULDNT_CONNECT && number != 0) {
+    // libcurl's own words name a host and a port, which mean nothing here.
+    const char *text = strerrordesc_np((int)number);
+    snprintf(http->error, sizeof http->error, "%s", text == NULL ? "cannot connect" : text);
+  } else if (http->error[0] == '\0') {
     snprintf(http->error, sizeof http->error, "%s", curl_easy_strerror(message->data.result));
   }
   return CHOST_HTTP_FAILED;

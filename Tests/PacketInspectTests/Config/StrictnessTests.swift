@@ -164,4 +164,17 @@ struct StrictnessTests {
     #expect(try fixture.faults("denyExceptions: [com, co.uk, 0.0.0.0/1, bücher.example]\n").count == 4)
     #expect(try fixture.faults("denyExceptions: [good.example, github.io, 192.0.2.0/24, '2001:db8::1']\n").isEmpty)
   }
+
+  @Test("a container runtime needs a socket, and labels of its own for session and type")
+  func containers() throws {
+    func faults(_ entry: String) throws -> [String] { try fixture.faults("sessions: {containers: \(entry)}\n") }
+    #expect(try faults("{socket: /run/docker.sock, typeLabel: my.type}").isEmpty)
+    #expect(try faults("{}").count == 1)
+    #expect(try faults("{socket: '-'}").count == 1)
+    #expect(try faults("{socket: /\(String(repeating: "x", count: 107))}").count == 1)
+    #expect(try faults("{socket: /run/docker.sock, sessionLabel: a b}").count == 1)
+    #expect(try faults("{socket: /run/docker.sock, sessionLabel: ''}").count == 1)
+    #expect(try faults("{socket: /run/docker.sock, sessionLabel: x, typeLabel: x}").count == 1)
+    #expect(try faults("{socket: /run/docker.sock, label: x}").count == 1)
+  }
 }

@@ -6,7 +6,7 @@ enum ContainerAPIError: Error, Hashable, CustomStringConvertible {
   /// Nobody listens at the socket, or the connection was cut.
   case unreachable(String)
   /// An answer other than success.
-  case refused(target: String, status: Int)
+  case refused(target: String, status: Int, message: String)
   /// More bytes than are read.
   case tooLarge(target: String, limit: Int)
   /// No JSON of the expected form.
@@ -17,7 +17,8 @@ enum ContainerAPIError: Error, Hashable, CustomStringConvertible {
   var description: String {
     switch self {
     case .unreachable(let reason): reason
-    case .refused(let target, let status): "GET \(target) was answered with status \(status)"
+    case .refused(let target, let status, let message):
+      "GET \(target) was answered with status \(status)\(message.isEmpty ? "" : ": \(quoted(message))")"
     case .tooLarge(let target, let limit): "the answer to GET \(target) is larger than \(limit >> 20) MiB"
     case .notUnderstood(let target): "the answer to GET \(target) is not what the Docker API promises"
     case .stopped: "stopped"
@@ -69,9 +70,11 @@ final class ContainerRequest: @unchecked Sendable {
     let status = unsafe chost_http_status(handle)
     switch outcome {
     case CHOST_HTTP_DATA, CHOST_HTTP_END:
-      guard status == 200 else { throw .refused(target: target, status: status) }
-      guard outcome == CHOST_HTTP_DATA else { return .end }
-      return .bytes(unsafe Array(UnsafeBufferPointer(start: start, count: length)))
+      let bytes = unsafe Array(UnsafeBufferPointer(start: start, count: length))
+      guard status == 200 else {
+        throw .refused(target: target, status: status, message: ContainerMessages.refusal(bytes))
+      }
+      return outcome == CHOST_HTTP_DATA ? .bytes(bytes) : .end
     case CHOST_HTTP_IDLE: return .nothing
     case CHOST_HTTP_STOPPED: throw .stopped
     default: throw failure
@@ -117,9 +120,10 @@ struct ContainerAPI {
 
   init(_ request: ContainerRequest) { self.request = request }
 
-  /// The ids of all containers that may hold an address.
+  /// The ids of all containers that may hold an address. Only states that both runtimes know: podman refuses
+  /// "restarting", which has no address in Docker.
   func list() throws(ContainerAPIError) -> [String] {
-    let states = #"{"status":["created","paused","restarting","running"]}"#
+    let states = #"{"status":["created","paused","running"]}"#
     let target = "\(Self.version)/containers/json?all=true&filters=\(Self.escaped(states))"
     let answer = try request.get(target, limit: Self.maximumList)
     guard let listed = ContainerMessages.decode([ContainerMessages.Listed].self, from: answer) else {
@@ -135,7 +139,7 @@ struct ContainerAPI {
     let answer: [UInt8]
     do throws(ContainerAPIError) {
       answer = try request.get(target, limit: Self.maximumInspection)
-    } catch .refused(_, 404) {
+    } catch .refused(_, 404, _) {
       return nil
     }
     guard let inspected = ContainerMessages.decode(ContainerMessages.Inspected.self, from: answer), inspected.id == id

@@ -133,6 +133,14 @@ enum ContainerMessages {
     }
   }
 
+  /// The body of an answer that is no success.
+  private struct Refusal: Decodable {
+    var message: String?
+  }
+
+  /// What such a body says; empty when it is not understood.
+  static func refusal(_ bytes: [UInt8]) -> String { decode(Refusal.self, from: bytes)?.message ?? "" }
+
   /// An id as it may stand in a request's path: hexadecimal, the 64 digits of a full one at most.
   static func isContainerID(_ text: String) -> Bool {
     (12...64).contains(text.utf8.count)

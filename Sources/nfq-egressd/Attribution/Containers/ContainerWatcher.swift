@@ -191,14 +191,14 @@ final class ContainerSession {
     // Ends come first: an address may have moved.
     emit(roster.retain(living, asked: asked))
     warned.formIntersection(living)
-    for id in ids { try inspect(id) }
+    for id in ids { try inspect(id, isListed: true) }
   }
 
   private func refreshNetworks() throws(ContainerAPIError) {
     emit(roster.observe(try api.networks()))
   }
 
-  private func inspect(_ id: String) throws(ContainerAPIError) {
+  private func inspect(_ id: String, isListed: Bool) throws(ContainerAPIError) {
     let asked = WallClock.now()
     let inspected: ContainerMessages.Inspected?
     do throws(ContainerAPIError) {
@@ -207,8 +207,9 @@ final class ContainerSession {
       switch error {
       case .unreachable, .stopped: throw error
       case .refused, .tooLarge, .notUnderstood:
-        // One container that cannot be read must not hide the others. Its packets stay pending.
-        warn(id, error.description)
+        // One container that cannot be read must not hide the others. Its packets stay pending. One that is being
+        // made or removed just now is a matter for the next list.
+        if isListed { warn(id, error.description) } else { relistSoon() }
         return
       }
     }
@@ -236,7 +237,7 @@ final class ContainerSession {
   private func take(_ line: [UInt8]?) throws(ContainerAPIError) {
     guard let line, let event = ContainerMessages.decode(ContainerMessages.Event.self, from: line) else {
       // What it said is not known: the list will tell.
-      nextList = min(nextList, clock.now + Self.relistPause)
+      relistSoon()
       return
     }
     let now = WallClock.now()
@@ -256,8 +257,10 @@ final class ContainerSession {
   }
 
   private func inspectIfRoom(_ id: String) throws(ContainerAPIError) {
-    if roster.count < Self.maximumContainers || roster.contains(id) { try inspect(id) }
+    if roster.count < Self.maximumContainers || roster.contains(id) { try inspect(id, isListed: false) }
   }
+
+  private func relistSoon() { nextList = min(nextList, clock.now + Self.relistPause) }
 
   private func emit(_ changes: [ContainerChange]) {
     for change in changes {
