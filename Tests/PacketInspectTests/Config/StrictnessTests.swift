@@ -80,7 +80,7 @@ struct StrictnessTests {
     arguments: [
       "control: {}", "categories: []", "privacy: {redactLabels: all}", "store: {path: x}", "metrics: {listen: x}",
       "onFailure: {pendingAttribution: hold}", "limits: {heldPackets: 1}", "sessions: {idleEnd: 1h}",
-      "sessions: {cgroups: []}", "sessions: {containers: {}}", "agentTypes: {a: {uploadBudget: {}}}",
+      "sessions: {cgroups: []}", "agentTypes: {a: {uploadBudget: {}}}",
       "agentTypes: {a: {categoryActions: {}}}", "agentTypes: {a: {shape: {}}}", "agentTypes: {a: {categories: {}}}",
       "agentTypes: {a: {budget: {window: 24h}}}", "queues: {count: 2}",
       "denyLists: [{name: a, builtin: cloud-metadata, maxAge: 7d}]",

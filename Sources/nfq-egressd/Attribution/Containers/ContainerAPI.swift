@@ -5,7 +5,7 @@ import PacketInspect
 enum ContainerAPIError: Error, Hashable, CustomStringConvertible {
   /// Nobody listens at the socket, or the connection was cut.
   case unreachable(String)
-  /// An answer other than success.
+  /// An answer other than success. Here and below a target is without its query: the same reason is the same text.
   case refused(target: String, status: Int, message: String)
   /// More bytes than are read.
   case tooLarge(target: String, limit: Int)
@@ -72,7 +72,7 @@ final class ContainerRequest: @unchecked Sendable {
     case CHOST_HTTP_DATA, CHOST_HTTP_END:
       let bytes = unsafe Array(UnsafeBufferPointer(start: start, count: length))
       guard status == 200 else {
-        throw .refused(target: target, status: status, message: ContainerMessages.refusal(bytes))
+        throw .refused(target: Self.path(target), status: status, message: ContainerMessages.refusal(bytes))
       }
       return outcome == CHOST_HTTP_DATA ? .bytes(bytes) : .end
     case CHOST_HTTP_IDLE: return .nothing
@@ -88,7 +88,7 @@ final class ContainerRequest: @unchecked Sendable {
     while true {
       switch try next(target, milliseconds: 1000) {
       case .bytes(let bytes):
-        guard answer.count + bytes.count <= limit else { throw .tooLarge(target: target, limit: limit) }
+        guard answer.count + bytes.count <= limit else { throw .tooLarge(target: Self.path(target), limit: limit) }
         answer += bytes
       case .nothing: continue
       case .end: return answer
@@ -100,6 +100,9 @@ final class ContainerRequest: @unchecked Sendable {
   func rest(milliseconds: Int) throws(ContainerAPIError) {
     guard unsafe chost_http_rest(handle, Int32(clamping: milliseconds)) != CHOST_HTTP_STOPPED else { throw .stopped }
   }
+
+  /// A target without its query.
+  static func path(_ target: String) -> String { String(target.prefix { $0 != "?" }) }
 
   private var failure: ContainerAPIError {
     .unreachable("\(socket): \(unsafe String(cString: chost_http_error(handle)))")
@@ -127,7 +130,7 @@ struct ContainerAPI {
     let target = "\(Self.version)/containers/json?all=true&filters=\(Self.escaped(states))"
     let answer = try request.get(target, limit: Self.maximumList)
     guard let listed = ContainerMessages.decode([ContainerMessages.Listed].self, from: answer) else {
-      throw .notUnderstood(target: target)
+      throw .notUnderstood(target: ContainerRequest.path(target))
     }
     return listed.map(\.id).filter { ContainerMessages.isContainerID($0) }
   }
@@ -143,7 +146,7 @@ struct ContainerAPI {
       return nil
     }
     guard let inspected = ContainerMessages.decode(ContainerMessages.Inspected.self, from: answer), inspected.id == id
-    else { throw .notUnderstood(target: target) }
+    else { throw .notUnderstood(target: ContainerRequest.path(target)) }
     return inspected
   }
 
@@ -152,7 +155,7 @@ struct ContainerAPI {
     let target = "\(Self.version)/networks"
     let answer = try request.get(target, limit: Self.maximumNetworks)
     guard let networks = ContainerMessages.decode([ContainerMessages.Network].self, from: answer) else {
-      throw .notUnderstood(target: target)
+      throw .notUnderstood(target: ContainerRequest.path(target))
     }
     return networks.flatMap(\.networks)
   }
