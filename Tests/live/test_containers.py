@@ -103,6 +103,7 @@ class Host:
 
     def remove_all(self):
         """Removes every container, members of others' networks first."""
+        self.podman("pod", "rm", "-f", "-a", check=False)
         for _ in range(3):
             for container in self.podman("ps", "-aq", "--no-trunc", check=False).split():
                 self.podman("rm", "-f", "-t", "0", container, check=False)
@@ -358,10 +359,16 @@ def test_a_member_of_anothers_network_and_a_pod_are_told_by_the_owner(host):
     """`--network container:` has no address of its own; a pod's labels are those of the container that has them."""
     owner = host.run("owner", "--network", "four", labels={"egress.session": "s1"})
     host.run("member", "--network", "container:owner", labels={"egress.session": "s2"})
+    pod = ["--infra-image", "agent", "--infra-command", "sleep 300", "--infra-name", "infra"]
+    host.podman("pod", "create", "--name", "pod", "--network", "four", "--label", "egress.session=s3", *pod)
+    host.run("inside", "--pod", "pod", labels={"egress.session": "s4"})
     known = listing(host)
     assert known["member"]["shares_network_of"] == owner
     assert addresses(known["member"]) == []
     assert len(addresses(known["owner"])) == 1
+    assert known["infra"]["session"] == "s3"
+    assert len(addresses(known["infra"])) == 1
+    assert known["inside"]["shares_network_of"] == known["infra"]["id"]
 
 
 def test_hostile_labels_are_refused_with_a_warning(host):

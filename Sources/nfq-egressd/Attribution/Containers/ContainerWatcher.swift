@@ -1,3 +1,4 @@
+import CNetfilterQueue
 import Glibc
 import PacketInspect
 
@@ -122,6 +123,7 @@ final class ContainerSession {
 
   /// The thread's body: until it is told to stop.
   func run() {
+    unsafe cnfq_name_thread("containers")
     var backOff = BackOff()
     while true {
       let start = clock.now
@@ -155,11 +157,13 @@ final class ContainerSession {
     // Events first, and from this second on, so that nothing falls between them and the list.
     let target = ContainerAPI.eventsTarget(since: WallClock.now().nanoseconds / 1_000_000_000)
     try events.begin(target, endless: true)
+    // Sends the request. If the runtime has no events to give, the list is worth having all the same.
+    var arrival = Result { () throws(ContainerAPIError) in try events.next(target, milliseconds: 50) }
     try refresh()
     if lostReason == nil { announce() }
     var lines = LineCutter()
     while true {
-      switch try events.next(target, milliseconds: 500) {
+      switch try arrival.get() {
       case .bytes(let bytes): try lines.append(bytes) { line throws(ContainerAPIError) in try take(line) }
       case .nothing: break
       case .end: throw .unreachable("\(source.socket): the runtime ended the stream of events")
@@ -168,6 +172,7 @@ final class ContainerSession {
       // After a failure only a connection that lasts is good news; half a second tells an absent event stream.
       if !hasAnnounced, now - start >= .milliseconds(500) { announce() }
       if now >= nextList { try refresh() }
+      arrival = .success(try events.next(target, milliseconds: 500))
     }
   }
 
