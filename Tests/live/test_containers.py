@@ -103,7 +103,7 @@ class Host:
 
     def remove_all(self):
         """Removes every container, members of others' networks first."""
-        self.podman("pod", "rm", "-f", "-a", check=False)
+        self.podman("pod", "rm", "-f", "-t", "0", "-a", check=False)
         for _ in range(3):
             for container in self.podman("ps", "-aq", "--no-trunc", check=False).split():
                 self.podman("rm", "-f", "-t", "0", container, check=False)
