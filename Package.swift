@@ -31,12 +31,13 @@ let package = Package(
       cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
       linkerSettings: [.linkedLibrary("netfilter_queue"), .linkedLibrary("mnl")]
     ),
-    // The daemon's door to two more system libraries: libpsl (registrable domains) and libcrypto (digests).
+    // The daemon's door to more system libraries: libpsl (registrable domains), libcrypto (digests) and libcurl (the
+    // API of container runtimes).
     .target(
       name: "CHostLibraries",
       path: "Sources/nfq-egressd/CHostLibraries",
       cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
-      linkerSettings: [.linkedLibrary("psl"), .linkedLibrary("crypto")]
+      linkerSettings: [.linkedLibrary("psl"), .linkedLibrary("crypto"), .linkedLibrary("curl")]
     ),
     .target(name: "PacketInspect", swiftSettings: settings),
     .executableTarget(

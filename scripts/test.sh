@@ -108,7 +108,7 @@ run_style() {
 run_unit() {
   heading "Unit tests and fixtures"
   local status=0
-  swift test --skip-build --disable-xctest --skip QueueLive --xunit-output "$reports/unit.xml" \
+  swift test --skip-build --disable-xctest --skip LiveTests --xunit-output "$reports/unit.xml" \
     >"$reports/unit.log" 2>&1 </dev/null || status=$?
   # All of it when something is wrong, else the sum.
   if [[ $status -eq 0 ]]; then tail -n1 "$reports/unit.log"; else grep -vE '^(◇|✔)' "$reports/unit.log" || true; fi
@@ -116,7 +116,7 @@ run_unit() {
 }
 
 live_swift_names() {
-  swift test list --skip-build 2>/dev/null </dev/null | grep QueueLive || true
+  swift test list --skip-build 2>/dev/null </dev/null | grep LiveTests || true
 }
 
 live_python_names() {
@@ -150,7 +150,7 @@ run_live() {
     ip netns add "$namespace"
     ip -n "$namespace" link set lo up
     # not "ip netns exec": it mounts /sys anew, which hides the cgroups
-    timeout 600 nsenter --net="/run/netns/$namespace" env NFQ_LIVE=1 swift test --skip-build --disable-xctest --filter QueueLive \
+    timeout 600 nsenter --net="/run/netns/$namespace" env NFQ_LIVE=1 swift test --skip-build --disable-xctest --filter LiveTests \
       --xunit-output "$reports/live-swift.xml" >"$reports/live-swift.log" 2>&1 </dev/null || status=$?
     if [[ $status -eq 0 ]]; then tail -n1 "$reports/live-swift.log"; else grep -vE '^(◇|✔)' "$reports/live-swift.log" || true; fi
     add_report "$reports/live-swift.xml" "$status"

@@ -6,13 +6,13 @@
 
 # Debian packages by what they are for; each script asks for the sets that it needs.
 # shellcheck disable=SC2034  # read by the scripts that source this file
-PACKAGES_BUILD=(libnetfilter-queue-dev libmnl-dev libpsl-dev libssl-dev pkg-config git ca-certificates)
+PACKAGES_BUILD=(libnetfilter-queue-dev libmnl-dev libpsl-dev libssl-dev libcurl4-openssl-dev pkg-config git ca-certificates)
 # shellcheck disable=SC2034
 PACKAGES_RUN=(publicsuffix iptables iproute2 procps conntrack kmod)
 # shellcheck disable=SC2034
 PACKAGES_LAB=(iproute2 iptables procps kmod ethtool unbound nginx-light openssl curl bind9-dnsutils python3)
 # shellcheck disable=SC2034
-PACKAGES_TEST=(python3-pytest nftables shellcheck)
+PACKAGES_TEST=(python3-pytest nftables shellcheck podman crun runc netavark aardvark-dns busybox-static)
 # shellcheck disable=SC2034
 PACKAGES_CAPTURE=(tcpdump python3-venv)
 

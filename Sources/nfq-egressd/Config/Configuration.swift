@@ -79,6 +79,8 @@ struct Configuration: Sendable, Equatable {
   struct Sessions: Sendable, Equatable {
     /// Sessions known by their source address.
     var addresses: [AddressSession] = []
+    /// The container runtime that is asked for sessions; nil for none.
+    var containers: ContainerSource?
     /// Sessions known by the cgroup of the sending process; the first pattern that matches counts.
     var cgroups: [CgroupSession] = []
     /// Time without a flow or contact after which a session ends; nil for never.

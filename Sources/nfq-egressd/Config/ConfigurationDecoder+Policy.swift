@@ -79,6 +79,7 @@ extension ConfigurationDecoder {
     if let value = sessions["idleEnd"], let idleEnd = value.timeSpanOrNever(in: Self.idleEndRange) {
       configuration.sessions.idleEnd = idleEnd
     }
+    if let containers = sessions.mapping("containers") { decodeContainers(containers, &configuration) }
     if let members = sessions["addresses"]?.members() { decodeAddresses(members, &configuration) }
     if let members = sessions["cgroups"]?.members() { decodeCgroups(members, &configuration) }
   }
@@ -146,6 +147,36 @@ extension ConfigurationDecoder {
       guard let source, let session, let type else { continue }
       configuration.sessions.addresses.append(AddressSession(source: source, session: session, agentType: type))
     }
+  }
+
+  private func decodeContainers(_ entry: ConfigurationMapping, _ configuration: inout Configuration) {
+    var labels = ContainerLabelNames()
+    if let name = entry["sessionLabel"].flatMap({ labelName($0) }) { labels.session = name }
+    if let name = entry["typeLabel"].flatMap({ labelName($0) }) { labels.type = name }
+    if labels.session == labels.type {
+      entry.value.fault("session and agent type have the same label \(quoted(labels.session)); give each its own")
+    }
+    let meaning = "socket: the runtime's Unix socket, such as /run/podman/podman.sock"
+    guard let value = entry.required("socket", meaning), let path = path(value, "the path of a Unix socket") else {
+      return
+    }
+    guard path != "-", path.utf8.count <= ContainerSource.longestSocketPath else {
+      value.fault(
+        "\(quoted(path)) can be no Unix socket; write an absolute path of at most "
+          + "\(ContainerSource.longestSocketPath) bytes")
+      return
+    }
+    configuration.sessions.containers = ContainerSource(socket: path, labels: labels)
+  }
+
+  /// A label's name: runtimes take almost any text, but white space and control bytes are slips of the pen.
+  private func labelName(_ value: ConfigurationValue) -> String? {
+    guard let text = value.text("the name of a label") else { return nil }
+    guard !text.isEmpty, text.utf8.count <= 256, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
+      value.fault("\(quoted(text)) can be no label; use at most 256 printable ASCII characters without spaces")
+      return nil
+    }
+    return text
   }
 
   private func agentType(_ value: ConfigurationValue, _ configuration: Configuration) -> String? {

@@ -63,6 +63,10 @@ enum ConfigurationSchema {
     ("sessions.addresses[].source", "required"),
     ("sessions.addresses[].session", "required"),
     ("sessions.addresses[].agentType", "required"),
+    ("sessions.containers", ""),
+    ("sessions.containers.socket", "required"),
+    ("sessions.containers.sessionLabel", "egress.session"),
+    ("sessions.containers.typeLabel", "egress.agent-type"),
     ("sessions.cgroups", "[]"),
     ("sessions.cgroups[].pattern", "required"),
     ("sessions.cgroups[].agentType", "required without {type}"),
@@ -84,7 +88,6 @@ enum ConfigurationSchema {
     "agentTypes.*.categoryActions",
     "agentTypes.*.categories",
     "agentTypes.*.shape",
-    "sessions.containers",
     "privacy",
     "metrics",
   ]

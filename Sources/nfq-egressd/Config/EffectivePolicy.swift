@@ -90,6 +90,12 @@ struct EffectivePolicy {
       add(2, "- pattern: \(scalar(entry.pattern.text))")
       if let type = entry.agentType { add(3, "agentType: \(scalar(type))") }
     }
+    if let source = sessions.containers {
+      add(1, "containers:")
+      add(2, "socket: \(scalar(source.socket))")
+      add(2, "sessionLabel: \(scalar(source.labels.session))")
+      add(2, "typeLabel: \(scalar(source.labels.type))")
+    }
   }
 
   private mutating func list(_ key: String, _ texts: [String]) {

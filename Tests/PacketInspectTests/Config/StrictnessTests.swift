@@ -80,7 +80,6 @@ struct StrictnessTests {
     arguments: [
       "categories: []", "privacy: {redactLabels: all}", "store: {durability: strict}", "metrics: {listen: x}",
       "onFailure: {pendingAttribution: hold}", "limits: {heldPackets: 1}",
-      "sessions: {containers: {}}",
       "agentTypes: {a: {categoryActions: {}}}", "agentTypes: {a: {shape: {}}}", "agentTypes: {a: {categories: {}}}",
       "queues: {count: 2}",
       "denyLists: [{name: a, builtin: cloud-metadata, maxAge: 7d}]",
@@ -270,5 +269,18 @@ struct StrictnessTests {
     #expect(parts.agentTypes["b"]?.uploadBudget == nil)
     let never = try fixture.load("sessions: {idleEnd: never}\n").configuration
     #expect(PolicyCompiler(suffixes: try PublicSuffixes(), seed: 1).parts(never).idleEnd == nil)
+  }
+
+  @Test("a container runtime needs a socket, and labels of its own for session and type")
+  func containers() throws {
+    func faults(_ entry: String) throws -> [String] { try fixture.faults("sessions: {containers: \(entry)}\n") }
+    #expect(try faults("{socket: /run/docker.sock, typeLabel: my.type}").isEmpty)
+    #expect(try faults("{}").count == 1)
+    #expect(try faults("{socket: '-'}").count == 1)
+    #expect(try faults("{socket: /\(String(repeating: "x", count: 107))}").count == 1)
+    #expect(try faults("{socket: /run/docker.sock, sessionLabel: a b}").count == 1)
+    #expect(try faults("{socket: /run/docker.sock, sessionLabel: ''}").count == 1)
+    #expect(try faults("{socket: /run/docker.sock, sessionLabel: x, typeLabel: x}").count == 1)
+    #expect(try faults("{socket: /run/docker.sock, label: x}").count == 1)
   }
 }

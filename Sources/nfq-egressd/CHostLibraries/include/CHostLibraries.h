@@ -1,4 +1,4 @@
-// The daemon's door to libpsl (registrable domains) and libcrypto (digests).
+// The daemon's door to libpsl (registrable domains) and libcrypto (digests); to libcurl in CHostHTTP.h.
 // Plain integer types and one opaque handle only: system headers stay in libraries.c, so that they can never
 // meet another C module's copy of the same structures.
 #ifndef CHOSTLIBRARIES_H
@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "CHostHTTP.h"
 
 // The Public Suffix List in use. Read-only after opening, so every thread may ask it.
 typedef struct chost_suffixes chost_suffixes;
@@ -41,5 +43,9 @@ int chost_sha256(const uint8_t *bytes, size_t length, uint8_t *digest);
 
 // SHA-1 of `length` bytes into `digest` (20 bytes): an identifier's hash, nothing secret. Returns 1 or 0 as above.
 int chost_sha1(const uint8_t *bytes, size_t length, uint8_t *digest);
+
+// Index of this network namespace's interface that has the address (4 bytes, or 16 with `ipv6` 1, in network byte
+// order); 0 when none has it.
+uint32_t chost_interface_with_address(int ipv6, const uint8_t *address);
 
 #endif
