@@ -110,6 +110,8 @@ sessions:
   addresses:
     - {source: 10.88.0.7, session: demo-1, agentType: research}
     - {source: "fd00:88::7", session: demo-1, agentType: research}
+control: {socket: $work/control.sock, group: root}
+store: {path: none}
 events: {path: $work/eve.json}
 END
 

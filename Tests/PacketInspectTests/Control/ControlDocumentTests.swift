@@ -1,0 +1,100 @@
+import Foundation
+import PacketInspect
+import Testing
+
+@testable import nfq_egressd
+
+@Suite("The control protocol's documentation")
+struct ControlDocumentTests {
+  /// The lines of the page's JSON blocks.
+  private func examples() throws -> [String] {
+    var lines: [String] = []
+    var isInside = false
+    for line in try ConfigurationFixture.repositoryText("docs/control.md").split(separator: "\n") {
+      if line.hasPrefix("```") { isInside = line == "```json" } else if isInside { lines.append(String(line)) }
+    }
+    return lines
+  }
+
+  private func schema() throws -> [String: Any] {
+    let text = try ConfigurationFixture.repositoryText("docs/control.schema.json")
+    let root = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    return try #require(root["$defs"] as? [String: Any])
+  }
+
+  private func properties(_ name: String) throws -> [String: Any] {
+    let definition = try #require(try schema()[name] as? [String: Any])
+    return try #require(definition["properties"] as? [String: Any])
+  }
+
+  @Test("every example is a request that is understood or an answer that the code would write")
+  func examplesAreTrue() throws {
+    var verbs: Set<String> = []
+    var answers = 0
+    let service = ControlService(execute: { _ in nil }, cgroup: { _ throws(ControlError) in "/agents.slice/one.scope" })
+    for line in try examples() {
+      let data = Data(line.utf8)
+      if let request = try? JSONDecoder().decode(ControlRequest.self, from: data) {
+        _ = try service.command(data)
+        verbs.insert(request.command)
+      } else {
+        let response = try JSONDecoder().decode(ControlResponse.self, from: data)
+        #expect(String(decoding: ControlService.encode(response), as: UTF8.self) == line + "\n")
+        answers += 1
+      }
+    }
+    #expect(verbs == Set(ControlVerb.allCases.map(\.rawValue)))
+    #expect(answers == 4)
+  }
+
+  @Test("page and schema name every error code and no other")
+  func codes() throws {
+    let known = ControlErrorCode.allCases.map(\.rawValue)
+    let code = try #require(try properties("error")["code"] as? [String: Any])
+    #expect(code["enum"] as? [String] == known)
+    let page = try ConfigurationFixture.repositoryText("docs/control.md")
+    let table = try #require(page.split(separator: "| code | |").last)
+    let documented = table.split(separator: "\n").filter { $0.hasPrefix("| `") }
+      .compactMap { $0.split(separator: "`").dropFirst().first.map(String.init) }
+    #expect(documented == known)
+  }
+
+  @Test("the schema has the fields of each request and answer and no other")
+  func fields() throws {
+    for verb in ControlVerb.allCases {
+      #expect(Set(try properties(verb.rawValue).keys) == verb.fields.union(["version", "command"]), "\(verb)")
+    }
+    var overview = ControlFixture.overview("one")
+    overview.ended = overview.lastSeen
+    var response = ControlResponse()
+    response.session = ControlSession(overview)
+    response.error = ControlError(.busy, "")
+    response.sessions = []
+    response.addresses = []
+    response.cgroups = []
+    response.destinations = [
+      ControlDestination(destination: "a", evidence: "sni", firstSeen: 1, lastSeen: 2, contacts: 3)
+    ]
+    let line = Data(ControlService.encode(response))
+    let written = try #require(JSONSerialization.jsonObject(with: line) as? [String: Any])
+    #expect(Set(try properties("response").keys) == Set(written.keys))
+    let session = try #require(written["session"] as? [String: Any])
+    #expect(Set(try properties("session").keys) == Set(session.keys))
+    let budget = try #require(try properties("session")["budget"] as? [String: Any])
+    let budgetFields = try #require(budget["properties"] as? [String: Any])
+    #expect(Set(budgetFields.keys) == Set((session["budget"] as? [String: Any] ?? [:]).keys))
+    let destination = try #require((written["destinations"] as? [[String: Any]])?.first)
+    #expect(Set(try properties("destination").keys) == Set(destination.keys))
+  }
+
+  @Test("the page's numbers are the code's")
+  func numbers() throws {
+    let page = try ConfigurationFixture.repositoryText("docs/control.md")
+    #expect(page.contains("at most 65 536 bytes") && ControlProtocol.maximumRequest == 65_536)
+    #expect(page.contains("One to 1024") && ControlProtocol.maximumSources == 1_024)
+    #expect(page.contains("for 10 seconds is closed") && ControlServer.patience == .seconds(10))
+    #expect(page.contains("At most 64 are open") && ControlServer.maximumConnections == 64)
+    #expect(page.contains("within 2 seconds") && ControlServer.commandMilliseconds == 2_000)
+    #expect(Configuration.Control().socket == "/run/nfq-egressd/control.sock")
+  }
+}

@@ -1,0 +1,101 @@
+import Testing
+
+@testable import PacketInspect
+
+@Suite("Registrations of sessions")
+struct SessionRegistrationTests {
+  private let now = Timestamp(seconds: 1_800_000_000)
+  private let policy: PolicySnapshot
+
+  init() {
+    var parts = PolicySnapshot.Parts()
+    parts.agentTypes["research"] = AgentType(name: "research", budget: BudgetPolicy(destinations: 3))
+    policy = PolicySnapshot(parts, epoch: 1)
+  }
+
+  private func registration(_ id: String, _ networks: String..., cgroups: [String] = []) -> SessionRegistration {
+    SessionRegistration(
+      id: id, agentType: "research", sources: networks.compactMap { IPNetwork($0) }, cgroups: cgroups)
+  }
+
+  private func owner(of address: String, in table: inout SessionTable) throws -> String {
+    table[table.index(for: try #require(IPAddress(address)), policy: policy, at: now)].id
+  }
+
+  @Test("a network that another session registered is taken, even where a longer one of a third lies in it")
+  func taken() throws {
+    var table = SessionTable()
+    _ = try table.register(registration("wide", "10.0.0.0/24"), policy: policy, at: now)
+    _ = try table.register(registration("narrow", "10.0.0.0"), policy: policy, at: now)
+    let expected = SessionCommandError.sourceTaken(try #require(IPNetwork("10.0.0.0/24")), by: "wide")
+    #expect(throws: expected) { try table.register(registration("late", "10.0.0.0/24"), policy: policy, at: now) }
+    #expect(try owner(of: "10.0.0.0", in: &table) == "narrow")
+    #expect(try owner(of: "10.0.0.9", in: &table) == "wide")
+  }
+
+  @Test("what is registered later counts for addresses already seen, and ends with its session")
+  func later() throws {
+    var table = SessionTable()
+    #expect(try owner(of: "10.0.0.7", in: &table) == "unattributed-10.0.0.7")
+    let index = try table.register(registration("one", "10.0.0.7"), policy: policy, at: now)
+    #expect(try owner(of: "10.0.0.7", in: &table) == "one")
+    _ = try table.register(registration("one", "10.0.0.8", cgroups: ["/x"]), policy: policy, at: now)
+    #expect(try owner(of: "10.0.0.8", in: &table) == "one")
+    #expect(table.registration(ofCgroup: "/x")?.id == "one")
+    table.end(index, at: now)
+    #expect(try owner(of: "10.0.0.8", in: &table) == "unattributed-10.0.0.8")
+    #expect(table.registration(ofCgroup: "/x") == nil)
+  }
+
+  @Test("a registration is stored with its session and taken up with it")
+  func takenUp() throws {
+    var table = SessionTable()
+    _ = try table.register(registration("one", "10.0.0.7", cgroups: ["/x"]), policy: policy, at: now)
+    func states(_ table: inout SessionTable) -> [SessionState] {
+      var states: [SessionState] = []
+      table.takeUnsaved(limit: 100) { if case .session(let state) = $0 { states.append(state) } }
+      return states
+    }
+    let stored = states(&table)
+    #expect(stored.map(\.sources.count) == [1])
+    // Adding to it is a change too.
+    _ = try table.register(registration("one", "10.0.0.8"), policy: policy, at: now)
+    let more = states(&table)
+    #expect(more.map(\.sources.count) == [2])
+    var next = SessionTable()
+    next.takeUp(more.map { StoredSession(state: $0, destinations: [:]) })
+    #expect(try owner(of: "10.0.0.8", in: &next) == "one")
+    #expect(next.registration(ofCgroup: "/x")?.id == "one")
+    #expect(throws: SessionCommandError.cgroupTaken("/x", by: "one")) {
+      try next.register(registration("two", cgroups: ["/x"]), policy: policy, at: now)
+    }
+  }
+
+  @Test("the end of the inspector hands over all that is not stored")
+  func finish() throws {
+    var inspector = Inspector(policy: policy, domains: NoDomains())
+    // More than one tick's worth.
+    for number in 0..<5_000 {
+      let address = try #require(IPNetwork("10.1.\(number >> 8).\(number & 255)"))
+      _ = try inspector.startSession(
+        SessionRegistration(id: "s\(number)", agentType: "research", sources: [address]), at: now)
+    }
+    var sink = StateSink()
+    inspector.finish(now: now, into: &sink)
+    #expect(sink.ids.count == 5_000)
+    #expect(Set(sink.ids).count == 5_000)
+  }
+
+  private struct NoDomains: RegistrableDomains {
+    func registrableLength(of name: HostName) -> Int { name.count }
+  }
+
+  private struct StateSink: EventSink {
+    var ids: [String] = []
+    var wantsFacts: Bool { false }
+    var wantsState: Bool { true }
+    mutating func record(_ event: Event) {}
+    mutating func record(_ fact: Fact) {}
+    mutating func record(_ change: StateChange) { if case .session(let state) = change { ids.append(state.id) } }
+  }
+}
