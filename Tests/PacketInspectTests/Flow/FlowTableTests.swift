@@ -110,7 +110,8 @@ struct FlowTableTests {
     func due(_ seconds: Int64) -> Set<Int32> {
       var copy = table
       var found: Set<Int32> = []
-      while case let index = copy.sweepExpired(slots: 64, at: Timestamp(seconds: seconds)), index >= 0 {
+      var slots = 64
+      while case let index = copy.sweepExpired(slots: &slots, at: Timestamp(seconds: seconds)), index >= 0 {
         found.insert(index)
         copy.remove(index)
       }

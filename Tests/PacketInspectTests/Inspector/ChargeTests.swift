@@ -72,7 +72,8 @@ struct ChargeTests {
       let verdict = lab.send(connection.segment(hello(name), at: UInt32(head.count)))
       #expect(verdict.action == (name == "denied.net" ? .reject : .accept))
     }
-    #expect(lab.destination?.evidence == .sniUnverified)
+    let inner = lab.events.filter { if case .tls = $0.body { true } else { false } }
+    #expect(inner.map { $0.destination?.evidence } == [.sniUnverified, nil])
     #expect(lab.destinations == ["one.example", "two.example"])
   }
 
@@ -167,11 +168,15 @@ struct BudgetPathTests {
     lab.lookUp("two.example", "93.184.216.11")
     #expect(lab.flags == [.budgetWarning, .budgetReached])
     #expect(lab.ask("three.example").verdict == Verdict(.reject, .budgetHeld, scope: .packet))
-    #expect(lab.connect("93.184.216.12:443", sending: hello("three.example")) == Verdict(.reject, .budgetHeld, scope: .flow))
+    #expect(
+      lab.connect("93.184.216.12:443", sending: hello("three.example")) == Verdict(.reject, .budgetHeld, scope: .flow))
     #expect(lab.connect("93.184.216.12:80", sending: request("three.example")).reason == .budgetHeld)
     #expect(lab.connect("93.184.216.12:22", sending: [1, 2, 3]).reason == .budgetHeld)
-    #expect(lab.send(PacketBuilder.udp(from: lab.freshEndpoint(), to: "93.184.216.13:1", payload: [1])).reason == .budgetHeld)
-    #expect(lab.send(PacketBuilder.icmp(from: address("10.88.0.7"), to: address("93.184.216.14"), type: 8)).reason == .budgetHeld)
+    #expect(
+      lab.send(PacketBuilder.udp(from: lab.freshEndpoint(), to: "93.184.216.13:1", payload: [1])).reason == .budgetHeld)
+    #expect(
+      lab.send(PacketBuilder.icmp(from: address("10.88.0.7"), to: address("93.184.216.14"), type: 8)).reason
+        == .budgetHeld)
     #expect(lab.connect("93.184.216.10:443", sending: hello("one.example")).action == .accept)
     #expect(lab.connect("93.184.216.11:22", sending: [1, 2, 3]).action == .accept)
     #expect(lab.ask("www.two.example").verdict.action == .accept)

@@ -41,7 +41,8 @@ struct DenyTests {
     let names = ["good.example", "denied.net"].map { DNSBuilder.question(DNSBuilder.name($0)) }
     let both = DNSBuilder(id: 3, questions: names).bytes
     #expect(
-      lab.send(PacketBuilder.udp(from: lab.freshEndpoint(), to: InspectorLab.resolver, payload: both)).action == .reject)
+      lab.send(PacketBuilder.udp(from: lab.freshEndpoint(), to: InspectorLab.resolver, payload: both)).action == .reject
+    )
     let one = DNSBuilder(id: 3, questions: [names[1]]).bytes
     let framed = PacketBuilder.be16(UInt16(one.count)) + one
     #expect(lab.connect(InspectorLab.resolver, sending: framed) == Verdict(.reject, .deniedName, scope: .flow))
@@ -86,16 +87,18 @@ struct DenyTests {
     }
   }
 
-  @Test("judge every host that a request names, since servers differ in which one they obey", arguments: [
-    "GET http://good.example/ HTTP/1.1\r\nHost: denied.net\r\n\r\n",
-    "GET http://denied.net/ HTTP/1.1\r\nHost: good.example\r\n\r\n",
-    "GET / HTTP/1.1\r\nHost: good.example\r\nHost: denied.net\r\n\r\n",
-    "GET / HTTP/1.1\r\nHost: denied.net\r\nHost: good.example\r\n\r\n",
-    "CONNECT denied.net:443 HTTP/1.1\r\nHost: good.example\r\n\r\n",
-    "CONNECT good.example:443 HTTP/1.1\r\nHost: denied.net\r\n\r\n",
-    "GET / HTTP/1.1\r\nHost: 93.184.216.99\r\n\r\n",
-    "GET / HTTP/1.1\r\nHost: user@DENIED.net.:8080\r\n\r\n",
-  ])
+  @Test(
+    "judge every host that a request names, since servers differ in which one they obey",
+    arguments: [
+      "GET http://good.example/ HTTP/1.1\r\nHost: denied.net\r\n\r\n",
+      "GET http://denied.net/ HTTP/1.1\r\nHost: good.example\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: good.example\r\nHost: denied.net\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: denied.net\r\nHost: good.example\r\n\r\n",
+      "CONNECT denied.net:443 HTTP/1.1\r\nHost: good.example\r\n\r\n",
+      "CONNECT good.example:443 HTTP/1.1\r\nHost: denied.net\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: 93.184.216.99\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: user@DENIED.net.:8080\r\n\r\n",
+    ])
   func everyHost(text: String) {
     var lab = InspectorLab(TestPolicy(denied: ["denied.net", "93.184.216.99"]))
     #expect(lab.connect(Self.web, sending: Array(text.utf8)).action == .reject)
@@ -149,7 +152,8 @@ struct DenyTests {
   @Test("accept everything in observe mode, and say what enforcement would have done")
   func observe() {
     var lab = InspectorLab(
-      TestPolicy(mode: .observe, denied: ["denied.net", "93.184.216.35"], budget: BudgetPolicy(destinations: 1, onReach: .hold)))
+      TestPolicy(
+        mode: .observe, denied: ["denied.net", "93.184.216.35"], budget: BudgetPolicy(destinations: 1, onReach: .hold)))
     #expect(lab.connect(Self.site, sending: hello("denied.net")).action == .accept)
     #expect(lab.connect("93.184.216.35:443", sending: hello("good.example")).action == .accept)
     #expect(lab.ask("denied.net").verdict.action == .accept)
@@ -163,7 +167,10 @@ struct DenyTests {
     #expect(Set(refused.compactMap { $0.verdict?.reason }) == [.deniedName, .deniedAddress, .budgetHeld])
     #expect(refused.allSatisfy { $0.verdict?.action == .accept })
     // The hello behind a denied address is still read and told.
-    #expect(lab.events.contains { if case .tls(let hello) = $0.body { hello.serverName == host("good.example") } else { false } })
+    #expect(
+      lab.events.contains {
+        if case .tls(let hello) = $0.body { hello.serverName == host("good.example") } else { false }
+      })
   }
 
   @Test("raise one flag for a retry loop, and one more for another entry")

@@ -106,9 +106,11 @@ struct LifecycleTests {
     #expect(lab.inspector.flowCount == 0 && lab.inspector.streamCount == 0)
   }
 
-  @Test("whose start was not seen meet onFailure.midstream, and are searched where it accepts them", arguments: [
-    Action.accept, .reject, .drop,
-  ])
+  @Test(
+    "whose start was not seen meet onFailure.midstream, and are searched where it accepts them",
+    arguments: [
+      Action.accept, .reject, .drop,
+    ])
   func midstream(action: Action) {
     var exceptions = ExceptionPolicy()
     exceptions.midstream = action
@@ -133,7 +135,8 @@ struct LifecycleTests {
       var lab = InspectorLab(
         TestPolicy(denied: ["93.184.216.99", "denied.net"], exceptions: exceptions), limits: InspectorLimits(flows: 8))
       for _ in 0..<8 { lab.open(TCPClient(Self.site, from: lab.freshEndpoint())) }
-      #expect(lab.open(TCPClient(Self.site, from: lab.freshEndpoint())) == Verdict(action, .flowTableFull, scope: .packet))
+      #expect(
+        lab.open(TCPClient(Self.site, from: lab.freshEndpoint())) == Verdict(action, .flowTableFull, scope: .packet))
       #expect(lab.open(TCPClient("93.184.216.99:443", from: lab.freshEndpoint())).reason == .deniedAddress)
       #expect(lab.inspector.flowCount == 8)
       #expect(lab.inspector.counters.flowTableFull >= 2)

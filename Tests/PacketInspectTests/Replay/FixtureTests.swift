@@ -36,7 +36,7 @@ struct FixtureTests {
   func secrets() throws {
     for name in Fixture.names where name.hasPrefix("http") {
       for line in try Fixture.lines(name) {
-        for secret in ["/guide", "/today", "/status", "/1", "/2", "User-Agent", "curl/"] {
+        for secret in ["/guide", "/today", "/status", "User-Agent", "curl/"] {
           #expect(!line.contains(secret), "\(name): \(line)")
         }
       }
@@ -55,7 +55,8 @@ struct FixtureMutationTests {
     if sink.events.count > 1_000 { sink.events.removeAll(keepingCapacity: true) }
   }
 
-  @Test("Every prefix and every single-byte mutation of each fixture's packets goes through the inspector without a trap")
+  @Test(
+    "Every prefix and every single-byte mutation of each fixture's packets goes through the inspector without a trap")
   func mutations() throws {
     var random = SplitMix64(seed: 20_261_122)
     var runs: UInt64 = 0

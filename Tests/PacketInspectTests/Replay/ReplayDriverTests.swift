@@ -4,7 +4,8 @@ import Testing
 
 @Suite("Replay driver")
 struct ReplayDriverTests {
-  private func replay(_ file: [UInt8]) -> (summary: ReplaySummary, events: [Event], inspector: Inspector<TinySuffixes>) {
+  private func replay(_ file: [UInt8]) -> (summary: ReplaySummary, events: [Event], inspector: Inspector<TinySuffixes>)
+  {
     var inspector = Inspector(policy: TestPolicy(denied: ["denied.net"]).snapshot, domains: TinySuffixes())
     var sink = EventCollector()
     let summary = ReplayDriver.replay(file.rawSpan, through: &inspector, into: &sink)

@@ -67,7 +67,9 @@ struct TestPolicy {
     }
     parts.internalNetworks.insert(network("10.0.0.0/8"), true)
     parts.internalNetworks.insert(network("fd00::/8"), true)
-    for name in ["internal", "in-addr.arpa"] { parts.internalNames.insert(host(name), at: ListPosition(list: 0, line: 0)) }
+    for name in ["internal", "in-addr.arpa"] {
+      parts.internalNames.insert(host(name), at: ListPosition(list: 0, line: 0))
+    }
     parts.agentTypes["research"] = AgentType(name: "research", budget: budget)
     parts.agentTypes["unattributed"] = AgentType(name: "unattributed", budget: budget)
     for source in ["10.88.0.7/32", "fd00:88::7/128"] {
@@ -217,5 +219,6 @@ func request(_ host: String, target: String = "/", method: String = "GET", more:
 func largeHello(_ name: String, padding: Int = 1_300) -> [UInt8] {
   var builder = TLSHelloBuilder(name: name)
   builder.extensions?.insert((21, [UInt8](repeating: 0, count: padding)), at: 1)
-  return builder.stream
+  // RFC 8446 section 5.1: a record holds 2^14 bytes at most.
+  return builder.stream(recordSize: 16_384)
 }

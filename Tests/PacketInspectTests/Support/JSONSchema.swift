@@ -78,7 +78,8 @@ struct JSONSchema {
     case "array": return value is [Any]
     case "string": return value is String
     case "boolean": return (value as? NSNumber).map(isBoolean) ?? false
-    case "integer": return (value as? NSNumber).map { !isBoolean($0) && $0.doubleValue.rounded() == $0.doubleValue } ?? false
+    case "integer":
+      return (value as? NSNumber).map { !isBoolean($0) && $0.doubleValue.rounded() == $0.doubleValue } ?? false
     default: return false
     }
   }
