@@ -14,6 +14,7 @@ ROWS = (
     ("flood", "rate", "DNS questions a second, unlimited offer"),
     ("flood", "cpu", "CPU seconds per 100,000 packets, unlimited offer"),
     ("paced", "cpu", f"CPU seconds per 100,000 packets at {PACED:,} questions a second"),
+    ("paced", "cpu_queue", "the same, the thread that serves the queue alone"),
     ("paced", "delivered", f"share delivered at {PACED:,} questions a second"),
     ("hello", "rate", "TLS connections a second, 32 at a time"),
     ("hello", "p50", "connect and first byte, median, microseconds"),
@@ -52,8 +53,9 @@ class Trial:
             try:
                 self.stage.await_queue(process)
                 time.sleep(0.2)
-                results = {"flood": self._questions(process, 0), "paced": self._questions(process, PACED),
-                           "hello": self._hellos(process)}
+                # The flood comes last: the daemon's writer works off its events for seconds afterwards.
+                results = {"paced": self._questions(process, PACED), "hello": self._hellos(process),
+                           "flood": self._questions(process, 0)}
                 resident = stages.resident_kilobytes(process.pid) / 1024
             except Exception as error:
                 raise RuntimeError(f"{self.name}: {error}\n{log.read_text(encoding='utf-8')[-500:]}") from error
@@ -74,7 +76,7 @@ class Trial:
         return self.stage.start(self.stage.host, self.daemon, "run", "--config", file, stdout=out, stderr=out)
 
     def _mark(self, process):
-        return (time.monotonic(), self.stage.arrived(), stages.queued(process.pid), stages.cpu_seconds(process.pid))
+        return (time.monotonic(), self.stage.arrived(), stages.queued(process.pid), *stages.cpu_seconds(process.pid))
 
     def _questions(self, process, rate):
         before = self.stage.arrived()
@@ -91,7 +93,7 @@ class Trial:
         finally:
             stages.end(blaster)
         time.sleep(0.3)
-        return {"rate": (last[1] - first[1]) / (last[0] - first[0]), "cpu": cpu(first, last),
+        return {"rate": (last[1] - first[1]) / (last[0] - first[0]), **cpu(first, last),
                 "delivered": (self.stage.arrived() - before) / sent, "offered": sent / self.seconds}
 
     def _hellos(self, process):
@@ -101,8 +103,7 @@ class Trial:
         result = json.loads(text)
         if result["connections"] < 100 or result["errors"] > result["connections"] / 100:
             raise RuntimeError(f"connections fail: {text.strip()}")
-        result["cpu"] = cpu(first, self._mark(process))
-        return result
+        return {**result, **cpu(first, self._mark(process))}
 
     def _counts(self, log):
         """Packets and system calls by the listener's own count."""
@@ -123,8 +124,9 @@ class Trial:
 
 
 def cpu(first, last):
-    packets = last[2] - first[2]
-    return (last[3] - first[3]) * 1e5 / packets if packets > 0 else 0.0
+    """CPU seconds per 100,000 packets handed to the program between two marks."""
+    packets = max(1, last[2] - first[2])
+    return {"cpu": (last[3] - first[3]) * 1e5 / packets, "cpu_queue": (last[4] - first[4]) * 1e5 / packets}
 
 
 def run(stage, daemon, pairs, seconds, tell):

@@ -123,11 +123,12 @@ def queued(pid):
 
 
 def cpu_seconds(pid):
-    """CPU time of all of a process's threads, in seconds."""
-    total = 0
+    """CPU time in seconds: of all of a process's threads, and of the one that serves the queue."""
+    times = {}
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        total += int((task / "schedstat").read_text().split()[0])
-    return total / 1e9
+        name = (task / "comm").read_text().strip()
+        times[name] = times.get(name, 0) + int((task / "schedstat").read_text().split()[0]) / 1e9
+    return sum(times.values()), times.get("nfqueue-0", sum(times.values()))
 
 
 def resident_kilobytes(pid):

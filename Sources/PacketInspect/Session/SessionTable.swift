@@ -22,6 +22,9 @@ public struct SessionTable: Sendable {
   public static let maximumUnattributed = 16_384
   /// Sessions that orchestrators may register at one time.
   public static let maximumRegistered = 65_536
+  /// Destinations that these sessions remember together: an agent with many addresses and names must not multiply
+  /// the two caps. Beyond it they are counted, not remembered.
+  public static let maximumUnattributedDestinations = 262_144
   /// The shared session's id.
   public static let overflowID = "unattributed-overflow"
 
@@ -35,6 +38,7 @@ public struct SessionTable: Sendable {
   private var registered: [String: SessionRegistration] = [:]
   private var registeredSources = NetworkTable<String>()
   private var registeredCgroups: [String: String] = [:]
+  private var unattributedDestinations = 0
 
   /// No session yet.
   public init() {}
@@ -44,7 +48,8 @@ public struct SessionTable: Sendable {
 
   /// The session at an index that `index(for:policy:at:)` gave.
   public subscript(index: Int32) -> AgentSession {
-    _read { yield sessions[Int(index)] }
+    // Not `_read`: Swift 6.3 without optimisation destroys what it yields after the access has ended.
+    get { sessions[Int(index)] }
     _modify { yield &sessions[Int(index)] }
   }
 
@@ -81,6 +86,29 @@ public struct SessionTable: Sendable {
     return refreshed(index, policy)
   }
 
+  /// Takes a contact into a session's budget, which remembers at most `limit` destinations.
+  public mutating func contact(
+    _ index: Int32, _ key: DestinationKey, _ evidence: Evidence, limit: Int, at now: Timestamp
+  ) -> BudgetOutcome {
+    let place = Int(index)
+    let isShared = sessions[place].attribution == .unattributed
+    let isFull = isShared && unattributedDestinations >= Self.maximumUnattributedDestinations
+    let before = sessions[place].budget.used
+    let outcome = sessions[place].budget.contact(
+      key, evidence: evidence, policy: sessions[place].budgetPolicy, limit: isFull ? 0 : limit, at: now)
+    if isShared { unattributedDestinations += sessions[place].budget.used - before }
+    return outcome
+  }
+
+  /// Takes back a destination that only one nameless flow had put there.
+  public mutating func withdraw(_ index: Int32, _ key: DestinationKey) {
+    let before = sessions[Int(index)].budget.used
+    sessions[Int(index)].budget.withdraw(key)
+    if sessions[Int(index)].attribution == .unattributed {
+      unattributedDestinations += sessions[Int(index)].budget.used - before
+    }
+  }
+
   private mutating func unattributed(_ address: IPAddress, at now: Timestamp) -> Int32 {
     var id = "\(AgentType.unattributedName)-\(address)"
     if byID[id] == nil, unattributedCount >= Self.maximumUnattributed { id = Self.overflowID }
@@ -111,7 +139,10 @@ public struct SessionTable: Sendable {
       sessions.append(session)
     }
     byID[session.id] = index
-    if session.attribution == .unattributed { unattributedCount += 1 }
+    if session.attribution == .unattributed {
+      unattributedCount += 1
+      unattributedDestinations += session.budget.used
+    }
     if session.isUnsaved { markUnsaved(index) }
     return index
   }
@@ -153,7 +184,10 @@ public struct SessionTable: Sendable {
     markUnsaved(index)
     let id = sessions[Int(index)].id
     byID[id] = nil
-    if sessions[Int(index)].attribution == .unattributed { unattributedCount -= 1 }
+    if sessions[Int(index)].attribution == .unattributed {
+      unattributedCount -= 1
+      unattributedDestinations -= sessions[Int(index)].budget.used
+    }
     byAddress = byAddress.filter { $0.value != index }
     if registered.removeValue(forKey: id) != nil { rebuildRegistrations() }
   }

@@ -20,7 +20,7 @@ final class HandoverRing<Element: Sendable>: Sendable {
     _ = state.withLockIfAvailable { state in
       state.lost &+= lost
       lost = 0
-      let room = capacity - state.elements.count
+      let room = max(0, capacity - state.elements.count)
       if batch.count > room {
         state.lost &+= UInt64(batch.count - room)
         batch.removeLast(batch.count - room)
@@ -35,10 +35,14 @@ final class HandoverRing<Element: Sendable>: Sendable {
     }
   }
 
+  /// Room beyond `capacity` for what other threads add, such as the daemon's own events: that it stops, or reloads, or
+  /// loses events, must be told just when agents' events fill the ring.
+  private static var reserve: Int { 1_024 }
+
   /// Adds one element from any thread, waiting for the ring if need be: not for the packet path.
   func add(_ element: Element) {
     state.withLock { state in
-      if state.elements.count < capacity { state.elements.append(element) } else { state.lost &+= 1 }
+      if state.elements.count < capacity + Self.reserve { state.elements.append(element) } else { state.lost &+= 1 }
     }
   }
 
