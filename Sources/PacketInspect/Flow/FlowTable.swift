@@ -88,6 +88,11 @@ public struct FlowTable: Sendable {
     return index
   }
 
+  /// The flows for which `isWanted` holds. Looks at all of them: for what happens rarely.
+  func indices(where isWanted: (FlowState) -> Bool) -> [Int32] {
+    nodes.indices.filter { nodes[$0].isUsed && isWanted(nodes[$0].state) }.map { Int32($0) }
+  }
+
   /// Notes that the flow was used at `now`.
   @inline(__always)
   public mutating func touch(_ index: Int32, at now: Timestamp) {

@@ -84,6 +84,19 @@ extension Inspector {
     sink.record(event)
   }
 
+  /// Raises the flag of a false source address, once for an address of a session.
+  mutating func raiseSpoofed<Sink: EventSink>(
+    _ index: Int32, _ aspect: String, _ now: Timestamp, _ sink: inout Sink
+  ) {
+    let address = flows[index].client
+    let session = flows[index].session
+    guard sessions[session].isFirstFlag("spoofed \(address)") else { return }
+    raise(
+      .spoofedSource, "A packet with the source address \(address) came from elsewhere: its \(aspect) is another's.",
+      [FlagEvidence("address", address.description), FlagEvidence("aspect", aspect)],
+      ContactOutcome(verdict: Verdict(.accept, .undecided)), index, now, &sink)
+  }
+
   /// Raises the flag of a used-up upload budget.
   mutating func raiseUploadFlag<Sink: EventSink>(_ session: Int32, _ now: Timestamp, _ sink: inout Sink) {
     guard let policy = sessions[session].uploadPolicy, sessions[session].uploads.raisesReached(policy) else { return }

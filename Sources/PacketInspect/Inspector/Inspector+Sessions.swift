@@ -24,6 +24,22 @@ extension Inspector {
     return sessions[index].overview
   }
 
+  /// Ends the session of a container or control group that is gone, if it lives.
+  public mutating func endGoneSession<Sink: EventSink>(
+    _ id: String, reason: String, at now: Timestamp, into sink: inout Sink
+  ) {
+    guard let index = sessions.index(of: id), sessions.registration(of: id) == nil else { return }
+    endSession(index, reason: reason, now, &sink)
+  }
+
+  /// Forgets the flows of an address that changed hands: what follows belongs to another session.
+  public mutating func forgetFlows<Sink: EventSink>(
+    of address: IPAddress, at now: Timestamp, into sink: inout Sink
+  ) {
+    let address = address.canonical
+    for flow in flows.indices(where: { $0.client.canonical == address }) { end(flow, now, &sink) }
+  }
+
   /// Raises a session's ceiling.
   public mutating func extendBudget(of id: String, by count: Int) throws(SessionCommandError) -> SessionOverview {
     guard let index = sessions.index(of: id) else { throw .unknownSession(id) }
@@ -73,6 +89,8 @@ extension Inspector {
   private mutating func endSession<Sink: EventSink>(
     _ index: Int32, reason: String, _ now: Timestamp, _ sink: inout Sink
   ) {
+    // Flows that go on are attributed anew at their next packet: to nobody's session any more.
+    for flow in flows.indices(where: { $0.session == index }) { end(flow, now, &sink) }
     sessions.end(index, at: now)
     let session = sessions[index]
     var event = Event(

@@ -107,7 +107,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     }
     if index < 0 {
       let clientIsFirst = sourceIsClient(view, meta) == sourceIsFirst
-      index = begin(key, clientIsFirst: clientIsFirst, view, meta, now)
+      index = begin(key, clientIsFirst: clientIsFirst, view, meta, now, &sink)
       guard index != Self.pendingFlow else {
         counters.pending &+= 1
         return Verdict(effective(.drop), .pendingAttribution, scope: .packet)
@@ -210,20 +210,25 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   /// What `begin` gives for a flow that nobody can attribute yet.
   private static var pendingFlow: Int32 { -2 }
 
-  private mutating func begin(
-    _ key: FlowKey, clientIsFirst: Bool, _ view: borrowing PacketView, _ meta: PacketMeta, _ now: Timestamp
+  private mutating func begin<Sink: EventSink>(
+    _ key: FlowKey, clientIsFirst: Bool, _ view: borrowing PacketView, _ meta: PacketMeta, _ now: Timestamp,
+    _ sink: inout Sink
   ) -> Int32 {
     let client = clientIsFirst ? key.first : key.second
     // Only a sender can be asked about; the receiver of an answer is told by its address.
     let isFromClient =
       client == view.source && (clientIsFirst ? key.firstPort : key.secondPort) == view.sourcePort
     var claim: SessionClaim?
+    var spoofedAspect: String?
     if isFromClient, evidence != nil {
       let endpoints = PacketEndpoints(
         source: view.source, sourcePort: view.sourcePort, destination: view.destination,
         destinationPort: view.destinationPort, proto: view.proto.rawValue)
       switch evidence?.finding(for: endpoints, meta: meta, isLastAsk: meta.hasWaited, at: now) {
       case .claim(let found): claim = found
+      case .spoofed(let found, let aspect):
+        claim = found
+        spoofedAspect = aspect
       case .pending where !meta.hasWaited: return Self.pendingFlow
       case .pending, .nothing, nil: break
       }
@@ -234,6 +239,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     counters.flows &+= 1
     sessions.beginFlow(session, at: now)
     flows[index].isExternal = policy.isExternal(flows[index].server)
+    if let spoofedAspect { raiseSpoofed(index, spoofedAspect, now, &sink) }
     if let tcp = view.tcp {
       flows[index].isMidstream = !tcp.flags.contains(.syn)
       // A SYN-ACK from the other side tells the client's first sequence number just as well.

@@ -31,8 +31,8 @@ public struct PacketMeta: Sendable {
   /// True when the kernel says checksums are still to be computed (NFQA_SKB_CSUMNOTREADY) or nothing is known:
   /// a wrong checksum then means nothing.
   public var checksumsUnreliable: Bool
-  /// The sender's link-layer address (NFQA_HWADDR), 48 bits in the low bytes; nil when absent or of another length.
-  public var hardwareAddress: UInt64?
+  /// The sender's link-layer address (NFQA_HWADDR), where the packet came in by a link that has one.
+  public var hardwareAddress: HardwareAddress?
   /// True when the packet was held for want of attribution and cannot be held again.
   public var hasWaited = false
 

@@ -59,8 +59,11 @@ public struct AgentSession: Sendable {
   }
 
   /// True the first time an entry is hit.
-  mutating func isFirstDenyHit(_ match: DenyMatch) -> Bool {
-    flaggedEntries.count < Self.maximumFlaggedEntries && flaggedEntries.insert(match.list + "\n" + match.entry).inserted
+  mutating func isFirstDenyHit(_ match: DenyMatch) -> Bool { isFirstFlag(match.list + "\n" + match.entry) }
+
+  /// True the first time something is flagged that repeats.
+  mutating func isFirstFlag(_ what: String) -> Bool {
+    flaggedEntries.count < Self.maximumFlaggedEntries && flaggedEntries.insert(what).inserted
   }
 
   /// The session without its destinations, as it is stored.

@@ -18,6 +18,9 @@ public enum SessionFinding: Sendable, Hashable {
   case nothing
   /// It is this session's.
   case claim(SessionClaim)
+  /// The source address is somebody else's. The session is the true sender's, where its interface tells; what betrays
+  /// it is `aspect`.
+  case spoofed(SessionClaim?, aspect: String)
   /// Somebody's who is about to be announced: the packet must wait, or it would be charged to the wrong one.
   case pending
 }

@@ -64,7 +64,9 @@ public struct SessionTable: Sendable {
   public mutating func index(
     for source: IPAddress, claim: SessionClaim? = nil, policy: PolicySnapshot, at now: Timestamp
   ) -> Int32 {
-    if let claim { return refreshed(session(claim, at: now), policy) }
+    if let claim, claim.attribution != .container || registeredSources.match(source.canonical) == nil {
+      return refreshed(session(claim, at: now), policy)
+    }
     if byAddressEpoch != policy.epoch {
       // Sources may have moved to other sessions; the sessions themselves stay.
       byAddress.removeAll(keepingCapacity: true)
@@ -237,6 +239,9 @@ public struct SessionTable: Sendable {
     guard let id = registeredCgroups[path], let registration = registered[id] else { return nil }
     return SessionClaim(id: id, agentType: registration.agentType, attribution: .registeredCgroup)
   }
+
+  /// All that was registered.
+  public var registrations: some Collection<SessionRegistration> { registered.values }
 
   /// What was registered for a session.
   public func registration(of id: String) -> SessionRegistration? { registered[id] }

@@ -132,6 +132,8 @@ public enum FlagKind: String, Sendable, CaseIterable {
   case budgetWarning = "budget-warning"
   /// The budget is used up.
   case budgetReached = "budget-reached"
+  /// A source address is used by somebody whose it is not.
+  case spoofedSource = "spoofed-source"
   /// An upload budget is used up.
   case uploadBudget = "upload-budget"
   /// A deny-list matched.
@@ -150,13 +152,14 @@ public enum FlagKind: String, Sendable, CaseIterable {
     case .evasion: 4
     case .nameUnverified: 5
     case .uploadBudget: 6
+    case .spoofedSource: 7
     }
   }
 
   /// EVE's `alert.severity`: 1 is the gravest.
   public var severity: Int {
     switch self {
-    case .denyHit, .evasion: 1
+    case .denyHit, .evasion, .spoofedSource: 1
     case .budgetReached, .uploadBudget: 2
     case .budgetWarning, .nameUnverified: 3
     }

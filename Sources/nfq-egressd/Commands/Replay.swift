@@ -64,6 +64,7 @@ struct Replay: ParsableCommand {
       var parts = compiler.parts(Configuration())
       parts.mode = .observe
       parts.agentTypes = [:]
+      parts.idleEnd = nil
       return PolicySnapshot(parts, epoch: 1)
     }
     do throws(ConfigurationFaults) {

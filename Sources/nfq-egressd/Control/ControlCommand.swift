@@ -19,6 +19,15 @@ enum ControlOutcome: Sendable {
 }
 
 extension ControlCommand {
+  /// The session whose registration the command may change.
+  var sessionID: String? {
+    switch self {
+    case .start(let registration): registration.id
+    case .end(let id): id
+    case .list, .show, .extend: nil
+    }
+  }
+
   /// Carries it out. On the thread that owns the inspector.
   func execute<Domains: RegistrableDomains & Sendable, Sink: EventSink>(
     on inspector: inout Inspector<Domains>, at now: Timestamp, into sink: inout Sink

@@ -114,7 +114,7 @@ struct QueueSocket: ~Copyable {
     let captured = Int(unsafe raw.captured_length)
     let original = Int(unsafe raw.original_length)
     let uid: UInt32? = unsafe raw.present & UInt32(CNFQ_HAS_UID) != 0 ? raw.uid : nil
-    let meta = PacketMeta(
+    var meta = PacketMeta(
       hook: Hook(rawValue: unsafe raw.hook) ?? .replay,
       mark: unsafe raw.mark,
       inputInterface: unsafe raw.indev,
@@ -123,10 +123,20 @@ struct QueueSocket: ~Copyable {
       originalLength: original,
       // Merged and cut packets have no checksum that could be verified either.
       checksumsUnreliable: unsafe raw.checksum_not_ready != 0 || raw.gso != 0 || captured < original)
+    meta.hardwareAddress = unsafe Self.hardwareAddress(raw)
     // The pointer is into the handle's buffer, which only `receive`, being mutating, overwrites.
     let bytes = unsafe UnsafeRawBufferPointer(start: raw.payload, count: raw.payload == nil ? 0 : captured)
     let packet = QueuedPacket(payload: unsafe bytes.bytes, id: PacketID(rawValue: unsafe raw.id), meta: meta)
     return unsafe _overrideLifetime(packet, borrowing: self)
+  }
+
+  /// The six bytes of an Ethernet address, without a collection in between; nil for other links.
+  @inline(__always)
+  private static func hardwareAddress(_ raw: cnfq_packet) -> HardwareAddress? {
+    guard unsafe raw.hardware_address_length == 6 else { return nil }
+    let (a, b, c, d, e, f, _, _) = unsafe raw.hardware_address
+    let high = UInt64(a) << 40 | UInt64(b) << 32 | UInt64(c) << 24
+    return HardwareAddress(high | UInt64(d) << 16 | UInt64(e) << 8 | UInt64(f))
   }
 
   /// Queues a verdict; it leaves with `flush`. The verdict of a held packet releases it.

@@ -39,19 +39,24 @@ struct Daemon {
     }
     let desk = try ControlDesk(configuration.control, log: log)
     let keeper = configuration.store.path.map { StateKeeper(path: $0, log: log, events: ring) }
-    let links = HandlerLinks(policy: PolicyMailbox(), control: desk.mailbox, store: keeper?.writer)
+    let leases = configuration.sessions.containers.map { _ in ContainerLeases(log: log) }
+    let links = HandlerLinks(
+      policy: PolicyMailbox(), control: desk.mailbox, store: keeper?.writer, containers: leases)
     let queue = try startQueue(
       configuration, current.snapshot, layout, ring, links, keeper?.sessions ?? [], seed: random.next())
     // From here on whatever goes wrong ends in order: every packet gets its verdict, every change is written.
     var trouble: (any Error)?
+    var watcher: ContainerWatcher?
     do {
       guard keeper?.begin() ?? true else { throw Failure(description: "no thread for the store") }
       try desk.open(for: queue.control)
+      watcher = try watch(configuration, leases, queue.control)
       serve(queue, &signals, &current, compiler, links, ring, writer, keeper)
     } catch {
       trouble = error
     }
     desk.close()
+    watcher?.stop()
     queue.control.stop()
     do { try queue.thread.join() } catch { trouble = error }
     keeper?.end()
@@ -119,9 +124,36 @@ struct Daemon {
       policy: policy, domains: suffixes, limits: limits, seed: seed, firstFlowID: firstFlow)
     inspector.takeUp(stored)
     let end = EndFlag()
-    let handler = InspectorHandler(inspector: inspector, epoch: policy.epoch, events: ring, links: links)
+    let handler = InspectorHandler(
+      inspector: inspector, epoch: policy.epoch, evidence: evidence(configuration, layout), events: ring, links: links)
     let thread = try QueueThread(options, layout: layout, handler: handler) { _ in end.set() }
     return RunningQueue(thread: thread, end: end)
+  }
+
+  /// What this host knows of senders. Without sock_diag sessions are told apart by addresses alone.
+  private func evidence(_ configuration: Configuration, _ layout: MarkLayout) -> HostEvidence? {
+    do throws(SocketDiagnosisError) {
+      return try HostEvidence(configuration, layout: layout)
+    } catch {
+      log.warning("control groups tell no sessions: \(error.description)")
+      return nil
+    }
+  }
+
+  /// Follows the container runtime, if one is configured.
+  private func watch(
+    _ configuration: Configuration, _ leases: ContainerLeases?, _ control: QueueControl
+  ) throws -> ContainerWatcher? {
+    guard let source = configuration.sessions.containers, let leases else { return nil }
+    let log = log
+    let watcher = ContainerWatcher(
+      source,
+      onChange: { change in
+        leases.take(change, at: WallClock.now())
+        control.wake()
+      }, onNotice: { log.info("\($0)") })
+    guard let watcher else { throw Failure(description: "no thread for the container runtime") }
+    return watcher
   }
 
   /// Reads everything again. A bad file keeps the last good policy and says so.
@@ -135,7 +167,7 @@ struct Daemon {
         log.warning("\(file): \(key) has changed: it takes effect at the next start")
       }
       current = fresh
-      mailbox.put(fresh.snapshot)
+      mailbox.put(fresh.snapshot, of: fresh.loaded.configuration)
       log.info("reloaded: \(fresh.loaded.summary)")
       ring.add(
         stats("reloaded", [("epoch", .count(UInt64(fresh.snapshot.epoch))), ("summary", .text(fresh.loaded.summary))]))
@@ -155,6 +187,7 @@ struct Daemon {
     if old.limits != new.limits { keys.append("limits") }
     if old.control != new.control { keys.append("control") }
     if old.store != new.store { keys.append("store") }
+    if old.sessions.containers != new.sessions.containers { keys.append("sessions.containers") }
     if old.events != new.events { keys.append("events") }
     if old.onFailure.queueFull != new.onFailure.queueFull { keys.append("onFailure.queueFull") }
     return keys

@@ -1,19 +1,24 @@
 import PacketInspect
 import Synchronization
 
-/// What the main thread hands to a queue's thread: a new policy.
+/// What the main thread hands to a queue's thread: a new policy, and the configuration behind it.
 final class PolicyMailbox: Sendable {
+  struct Letter: Sendable {
+    var policy: PolicySnapshot
+    var configuration: Configuration
+  }
+
   private let epoch = Atomic<UInt32>(0)
-  private let waiting = Mutex<PolicySnapshot?>(nil)
+  private let waiting = Mutex<Letter?>(nil)
 
   /// Leaves a policy for the queue's next look.
-  func put(_ policy: PolicySnapshot) {
-    waiting.withLock { $0 = policy }
+  func put(_ policy: PolicySnapshot, of configuration: Configuration) {
+    waiting.withLock { $0 = Letter(policy: policy, configuration: configuration) }
     epoch.store(policy.epoch, ordering: .releasing)
   }
 
   /// The policy, if there is another than that of `known`. One relaxed read when there is none.
-  func newer(than known: UInt32) -> PolicySnapshot? {
+  func newer(than known: UInt32) -> Letter? {
     guard epoch.load(ordering: .relaxed) > known else { return nil }
     return waiting.withLockIfAvailable { $0 } ?? nil
   }
@@ -25,19 +30,29 @@ struct HandlerLinks: Sendable {
   let control: ControlMailbox
   /// Nil without a store.
   let store: StoreWriter?
+  /// Nil without a container runtime.
+  let containers: ContainerLeases?
   let published = PublishedCounters()
 }
 
-/// The inspector behind a queue: policy and commands come in by mailboxes, events and state go out by outboxes.
+/// The inspector behind a queue: policy, commands and what the host learns come in by mailboxes, events and state go
+/// out by outboxes.
 struct InspectorHandler: PacketHandler {
   private var inspector: Inspector<PublicSuffixes>
   private var outbox: LiveSink
+  private var held = HeldPackets()
+  private let evidence: HostEvidence?
   private let links: HandlerLinks
   private var epoch: UInt32
+  private var leasesSeen: UInt64 = 0
 
   init(
-    inspector: consuming Inspector<PublicSuffixes>, epoch: UInt32, events: HandoverRing<Event>, links: HandlerLinks
+    inspector: consuming Inspector<PublicSuffixes>, epoch: UInt32, evidence: HostEvidence?,
+    events: HandoverRing<Event>, links: HandlerLinks
   ) {
+    inspector.evidence = evidence
+    self.evidence = evidence
+    for registration in inspector.sessions.registrations { evidence?.register(registration) }
     self.inspector = inspector
     self.epoch = epoch
     self.links = links
@@ -48,25 +63,63 @@ struct InspectorHandler: PacketHandler {
     inspector.inspect(packet, meta: meta, now: now, into: &outbox)
   }
 
+  mutating func answer(packet: RawSpan, meta: PacketMeta, id: PacketID, now: Timestamp) -> PacketAnswer {
+    let decision = inspector.inspect(packet, meta: meta, now: now, into: &outbox)
+    guard decision.isPending else { return .decided(decision) }
+    held.add(packet, meta, id, at: now)
+    return .hold
+  }
+
   mutating func tick(now: Timestamp) {
     if let store = links.store, store.takeEverythingWanted() { inspector.storeEverything() }
+    for session in evidence?.look(at: now) ?? [] {
+      inspector.endGoneSession(session, reason: "cgroup-gone", at: now, into: &outbox)
+    }
     inspector.tick(now: now, into: &outbox)
     outbox.flush()
     publish()
   }
 
-  /// Nothing is held yet; asked once after every receive, which makes it the moment to look at the mailboxes and to
-  /// pass events on.
+  /// Asked until nil after every receive, which makes it the moment to look at the mailboxes and to pass events on.
   mutating func nextRelease(now: Timestamp) -> PacketRelease? {
-    if let policy = links.policy.newer(than: epoch) {
-      inspector.replacePolicy(policy)
-      epoch = policy.epoch
-    }
-    for ticket in links.control.take() {
-      ticket.answer(ticket.command.execute(on: &inspector, at: now, into: &outbox))
+    lookAtMailboxes(now)
+    while let packet = held.nextDue(at: now) {
+      var meta = packet.meta
+      meta.hasWaited = packet.isLate
+      let decision = inspector.inspect(packet.bytes.rawSpan, meta: meta, now: now, into: &outbox)
+      if decision.isPending {
+        held.putBack(packet)
+      } else {
+        return PacketRelease(id: packet.id, decision: decision)
+      }
     }
     outbox.flush()
     return nil
+  }
+
+  private mutating func lookAtMailboxes(_ now: Timestamp) {
+    if let fresh = links.policy.newer(than: epoch) {
+      inspector.replacePolicy(fresh.policy)
+      evidence?.reconfigure(fresh.configuration)
+      epoch = fresh.policy.epoch
+    }
+    if let update = links.containers?.newer(than: &leasesSeen) {
+      evidence?.leases = update.leases
+      for address in update.released { inspector.forgetFlows(of: address, at: now, into: &outbox) }
+      for session in update.endedSessions {
+        inspector.endGoneSession(session, reason: "container-gone", at: now, into: &outbox)
+      }
+      held.askAgain()
+    }
+    for ticket in links.control.take() {
+      let former = ticket.command.sessionID.flatMap { inspector.sessions.registration(of: $0) }
+      let outcome = ticket.command.execute(on: &inspector, at: now, into: &outbox)
+      if let id = ticket.command.sessionID {
+        if let former { evidence?.unregister(former) }
+        if let present = inspector.sessions.registration(of: id) { evidence?.register(present) }
+      }
+      ticket.answer(outcome)
+    }
   }
 
   mutating func finish(now: Timestamp) {
