@@ -30,7 +30,8 @@ let package = Package(
       cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
       linkerSettings: [.linkedLibrary("netfilter_queue"), .linkedLibrary("mnl")]
     ),
-    // The daemon's door to two more system libraries: libpsl (registrable domains) and libcrypto (digests).
+    // The daemon's door to two more system libraries: libpsl (registrable domains) and libcrypto
+    // (digests, QUIC Initial packets).
     .target(
       name: "CHostLibraries",
       path: "Sources/nfq-egressd/CHostLibraries",

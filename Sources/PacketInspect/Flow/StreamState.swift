@@ -108,4 +108,18 @@ public enum Claim: UInt8, Sendable {
   case host
   /// The target of CONNECT, or a name claimed inside such a tunnel or towards a proxy.
   case tunnelTarget
+  /// server_name in a QUIC hello.
+  case quicSNI
+
+  /// The evidence of a destination when a trusted answer gave the name its address.
+  var corroborated: Evidence {
+    switch self {
+    case .sni: .sni
+    case .quicSNI: .quicSNI
+    case .publicName, .host, .tunnelTarget: .host
+    }
+  }
+
+  /// The same when nothing did.
+  var unverified: Evidence { self == .sni || self == .quicSNI ? .sniUnverified : .hostUnverified }
 }

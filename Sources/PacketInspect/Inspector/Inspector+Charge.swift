@@ -83,9 +83,11 @@ extension Inspector {
       if literal.canonical == server.canonical { return [nameless(flow, serverIsExternal, now)] }
     } else if memory.corroborates(name, address: server, at: now) {
       let isExternal = serverIsExternal && policy.isExternal(name)
-      return [Place(key: DestinationKey(name, registrable: domains), evidence: claim == .sni ? .sni : .host, isExternal: isExternal)]
+      return [
+        Place(key: DestinationKey(name, registrable: domains), evidence: claim.corroborated, isExternal: isExternal)
+      ]
     }
-    let unverified: Evidence = claim == .sni ? .sniUnverified : .hostUnverified
+    let unverified: Evidence = claim.unverified
     let claimed = Place(
       key: addressLiteral(name).map { DestinationKey($0) } ?? DestinationKey(name, registrable: domains),
       evidence: unverified,

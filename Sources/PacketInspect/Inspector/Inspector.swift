@@ -6,8 +6,10 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var policy: PolicySnapshot
   let limits: InspectorLimits
   let domains: Domains
+  let quicCryptography: (any QUICCryptography)?
   var flows: FlowTable
   var streams = StreamPool()
+  var quic = QUICPool()
   var names = FlowNames()
   var deadlines: NamelessDeadlines
   var memory = NameMemory()
@@ -27,12 +29,14 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
 
   /// An inspector. `seed` keys the hash tables: secret in live use, fixed in replay, so that replay is repeatable.
   /// Flows and flags are numbered from `firstFlowID`, which a restart moves on so that no number comes twice.
+  /// Without `quicCryptography` QUIC is not read: its flows count as their addresses.
   public init(
-    policy: PolicySnapshot, domains: Domains, limits: InspectorLimits = InspectorLimits(),
-    seed: UInt64 = 0x51_7c_c1_b7_27_22_0a_95, firstFlowID: UInt64 = 1
+    policy: PolicySnapshot, domains: Domains, quicCryptography: (any QUICCryptography)? = nil,
+    limits: InspectorLimits = InspectorLimits(), seed: UInt64 = 0x51_7c_c1_b7_27_22_0a_95, firstFlowID: UInt64 = 1
   ) {
     self.policy = policy
     self.domains = domains
+    self.quicCryptography = quicCryptography
     self.limits = limits
     nextFlagID = firstFlowID
     flows = FlowTable(capacity: limits.flows, seed: seed, firstID: firstFlowID)
@@ -44,6 +48,8 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   public var flowCount: Int { flows.count }
   /// Flows whose bytes are being assembled now.
   public var streamCount: Int { streams.inUse }
+  /// UDP flows whose QUIC connections are remembered now.
+  public var quicFlowCount: Int { quic.inUse }
 
   /// Takes a new policy. Decisions of older epochs expire at each flow's next packet.
   public mutating func replacePolicy(_ policy: PolicySnapshot) { self.policy = policy }
@@ -103,11 +109,17 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     }
     if flows[index].phase == .decided {
       if let tcp = view.tcp { noteEnd(index, tcp, fromClient: fromClient) }
-      if flows[index].epoch == policy.epoch || !fromClient {
+      let isCurrent = flows[index].epoch == policy.epoch || !fromClient
+      // Another QUIC connection on the same socket is another destination.
+      let mayBegin = fromClient && view.proto == .udp && QUICDatagram.mayBeginConnection(view.payload)
+      if isCurrent, !mayBegin || effective(flows[index].action) != .accept {
         counters.fastPath &+= 1
         return Verdict(effective(flows[index].action), flows[index].reason)
       }
-      return judgeAgain(index, view, meta, now, &sink)
+      if !isCurrent {
+        let verdict = judgeAgain(index, view, meta, now, &sink)
+        if !mayBegin || verdict.action != .accept { return verdict }
+      }
     }
     if let tcp = view.tcp, view.fragment == nil {
       return judgeSegment(index, view, tcp, packet, meta, fromClient: fromClient, now, &sink)
@@ -141,7 +153,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
         }
       }
     }
-    if view.sourcePort == view.destinationPort { return true }
+    if view.sourcePort == view.destinationPort || isClientInitial(view.payload) { return true }
     // Neither side's opening was seen: services live on lower ports than the clients that use them.
     return view.destinationPort < view.sourcePort
   }

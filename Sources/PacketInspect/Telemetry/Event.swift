@@ -90,6 +90,8 @@ public enum EventBody: Sendable {
   case dnsAnswer(DNSMessage)
   /// A ClientHello.
   case tls(ClientHello)
+  /// A ClientHello in QUIC, by the version field; without a hello, the first datagram of a version that is not read.
+  case quic(version: UInt32, hello: ClientHello?)
   /// A request head.
   case http(HTTPRequestHead)
   /// A flow's end.
