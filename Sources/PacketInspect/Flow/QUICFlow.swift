@@ -22,6 +22,8 @@ public struct QUICConnection: Sendable {
   public var phase: Phase = .unopened
   /// The handshake bytes.
   public var stream = CryptoStream()
+  /// The name its hello claimed, kept for a change of policy; empty when it claimed none.
+  public var name: [UInt8] = []
   /// When an Initial packet last came.
   public var lastSeen: Timestamp
   private let version: QUICVersion

@@ -42,15 +42,17 @@ struct QUICPool: Sendable {
   }
 
   private mutating func evict(sparing spared: Int) {
-    var searched = 0
+    evict(places: min(Self.evictionSearch, flows.count), sparing: spared, onlyJudged: true)
+    evict(places: flows.count, sparing: spared, onlyJudged: false)
+  }
+
+  private mutating func evict(places: Int, sparing spared: Int, onlyJudged: Bool) {
     var visited = 0
-    while heldBytes > limit, visited < flows.count {
-      hand = hand + 1 >= flows.count ? 0 : hand + 1
+    while heldBytes > limit, visited < places {
       visited += 1
+      hand = hand + 1 >= flows.count ? 0 : hand + 1
       let held = flows[hand].heldBytes
-      guard hand != spared, held > 0 else { continue }
-      searched += 1
-      if searched <= Self.evictionSearch, flows[hand].isAssembling { continue }
+      guard hand != spared, held > 0, !onlyJudged || !flows[hand].isAssembling else { continue }
       flows[hand].forgetBytes()
       heldBytes -= held
     }

@@ -49,7 +49,8 @@ extension Inspector {
   }
 
   /// Takes a contact into a session's budget.
-  mutating func contact(_ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ now: Timestamp) -> BudgetOutcome
+  mutating func contact(_ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ now: Timestamp)
+    -> BudgetOutcome
   {
     sessions[session].budget.contact(
       key, evidence: evidence, policy: sessions[session].budgetPolicy, limit: limits.namesPerSession, at: now)
@@ -144,7 +145,7 @@ extension Inspector {
       flows[index].epoch = policy.epoch
       return Verdict(effective(flows[index].action), reason)
     }
-    let outcome = charge(index, name: name, claim: claim, now)
+    let outcome = deniedConnection(index) ?? charge(index, name: name, claim: claim, now)
     settle(index, outcome.verdict)
     raiseFlags(outcome, index, now, &sink)
     if outcome.verdict.action != .accept { reportDrop(index, outcome, length: meta.originalLength, now, &sink) }

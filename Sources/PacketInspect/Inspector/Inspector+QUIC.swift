@@ -117,9 +117,13 @@ extension Inspector {
     counters.quicHellos &+= 1
     let wasAllowed = flows[index].phase == .decided && flows[index].action == .accept
     let isRepeat = isRepeat(index, connection, isFirst: isFirst)
-    quic.update(place) { $0.connections[connection].phase = .judged }
+    let name = hello.serverName
+    quic.update(place) {
+      $0.connections[connection].phase = .judged
+      $0.connections[connection].name = name?.bytes ?? []
+    }
     recordFact(index, fromClient: true, .quic(hello, version: version.wireValue), &sink)
-    let outcome = name(index, hello.serverName, hello.hasEncryptedClientHello ? .publicName : .quicSNI, now)
+    let outcome = self.name(index, name, hello.hasEncryptedClientHello ? .publicName : .quicSNI, now)
     if !isRepeat {
       var event = event(.quic(version: version.wireValue, hello: hello), on: index, at: now)
       describe(outcome, in: &event)
@@ -139,6 +143,18 @@ extension Inspector {
       raiseFlags(outcome, index, now, &sink)
     }
     settle(index, outcome.verdict)
+    return nil
+  }
+
+  /// A connection of the flow that a new policy denies; the flow's own name is only the latest.
+  func deniedConnection(_ index: Int32) -> ContactOutcome? {
+    guard flows[index].quic >= 0 else { return nil }
+    for connection in quic[flows[index].quic].connections {
+      guard let name = HostName(connection.name.rawSpan), let match = DenyRule.match(name: name, policy: policy) else {
+        continue
+      }
+      return ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
+    }
     return nil
   }
 

@@ -16,7 +16,9 @@ public enum QUICInitial {
     by cryptography: any QUICCryptography, into plain: inout [UInt8]
   ) -> UInt64? {
     let offset = header.packetNumberOffset
-    guard header.type == .initial, header.end <= datagram.byteCount, header.end - offset >= sampleEnd else { return nil }
+    guard header.type == .initial, header.end <= datagram.byteCount, header.end - offset >= sampleEnd else {
+      return nil
+    }
     let sample = datagram.extracting(offset + 4..<offset + sampleEnd)
     guard let mask = cryptography.headerProtectionMask(keys, sample: sample), mask.count >= 5 else { return nil }
     let first = datagram.byte(at: header.start) ^ (mask[0] & 0x0f)
