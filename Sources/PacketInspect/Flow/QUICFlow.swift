@@ -26,7 +26,8 @@ public struct QUICConnection: Sendable {
   public var name: [UInt8] = []
   /// When an Initial packet last came.
   public var lastSeen: Timestamp
-  private let version: QUICVersion
+  /// The version it began in.
+  public let version: QUICVersion
   private let keys: QUICInitialKeys
   /// After compatible version negotiation (RFC 9368 section 2.3) both sides protect Initial packets by another
   /// version's keys, from the same ID.
@@ -42,6 +43,8 @@ public struct QUICConnection: Sendable {
 
   /// True once a packet was opened.
   public var isOpened: Bool { if case .unopened = phase { false } else { true } }
+  /// True once the hello was judged.
+  public var isJudged: Bool { if case .judged = phase { true } else { false } }
   /// True while the hello is awaited.
   public var isAssembling: Bool { if case .assembling = phase { true } else { false } }
 

@@ -79,14 +79,15 @@ extension Inspector {
       case .conflict: return refuseConflict(index, connection, meta, now, &sink)
       case .tooMany: return refuseIncomplete(index, connection, meta, now, &sink)
       case .nothingNew: return nil
-      case .advanced: return readCrypto(index, connection, header.version, meta, now, &sink)
+      case .advanced: return readCrypto(index, connection, header, meta, now, &sink)
       }
     }
   }
 
   /// Reads the hellos that the handshake bytes now hold: a second one follows a HelloRetryRequest.
   private mutating func readCrypto<Sink: EventSink>(
-    _ index: Int32, _ connection: Int, _ version: QUICVersion, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+    _ index: Int32, _ connection: Int, _ header: QUICLongHeader, _ meta: PacketMeta, _ now: Timestamp,
+    _ sink: inout Sink
   ) -> Verdict? {
     let place = flows[index].quic
     while true {
@@ -101,31 +102,30 @@ extension Inspector {
         quic.update(place) { $0.connections[connection].phase = .judged }
         return nil
       case .complete(let length):
-        let isFirst = quic[place].connections[connection].stream.parsed == 0
         quic.update(place) { $0.connections[connection].stream.markParsed(length) }
-        if let verdict = judgeHello(index, connection, version, isFirst: isFirst, meta, now, &sink) { return verdict }
+        if let verdict = judgeHello(index, connection, header, meta, now, &sink) { return verdict }
       }
     }
   }
 
   /// Judges `hello`, as one over TCP is judged.
   private mutating func judgeHello<Sink: EventSink>(
-    _ index: Int32, _ connection: Int, _ version: QUICVersion, isFirst: Bool, _ meta: PacketMeta, _ now: Timestamp,
+    _ index: Int32, _ connection: Int, _ header: QUICLongHeader, _ meta: PacketMeta, _ now: Timestamp,
     _ sink: inout Sink
   ) -> Verdict? {
     let place = flows[index].quic
     counters.quicHellos &+= 1
     let wasAllowed = flows[index].phase == .decided && flows[index].action == .accept
-    let isRepeat = isRepeat(index, connection, isFirst: isFirst)
     let name = hello.serverName
+    let isRepeat = isRepeat(index, connection, header, name: name?.bytes ?? [])
     quic.update(place) {
       $0.connections[connection].phase = .judged
       $0.connections[connection].name = name?.bytes ?? []
     }
-    recordFact(index, fromClient: true, .quic(hello, version: version.wireValue), &sink)
+    recordFact(index, fromClient: true, .quic(hello, version: header.version.wireValue), &sink)
     let outcome = self.name(index, name, hello.hasEncryptedClientHello ? .publicName : .quicSNI, now)
     if !isRepeat {
-      var event = event(.quic(version: version.wireValue, hello: hello), on: index, at: now)
+      var event = event(.quic(version: header.version.wireValue, hello: hello), on: index, at: now)
       describe(outcome, in: &event)
       sink.record(event)
     }
@@ -158,13 +158,14 @@ extension Inspector {
     return nil
   }
 
-  /// True when another connection of the socket said the same to the byte: after a Retry or version negotiation the
-  /// client repeats its hello, and one event is enough.
-  private func isRepeat(_ index: Int32, _ connection: Int, isFirst: Bool) -> Bool {
-    guard isFirst else { return false }
+  /// True when the hello says again what this socket has said: the second one after HelloRetryRequest, or that of a
+  /// client which begins anew because of a Retry (it has a token then) or of version negotiation. One event is enough.
+  private func isRepeat(_ index: Int32, _ connection: Int, _ header: QUICLongHeader, name: [UInt8]) -> Bool {
     let connections = quic[flows[index].quic].connections
     return connections.indices.contains {
-      $0 != connection && connections[$0].stream.hasParsedTheSame(as: connections[connection].stream)
+      let other = connections[$0]
+      guard other.isJudged, other.name == name else { return false }
+      return $0 == connection || header.hasToken || other.version != header.version
     }
   }
 

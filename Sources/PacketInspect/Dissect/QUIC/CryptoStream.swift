@@ -76,11 +76,6 @@ public struct CryptoStream: Sendable {
   /// Marks `count` more bytes as parsed.
   public mutating func markParsed(_ count: Int) { parsed = min(contiguous, parsed + max(0, count)) }
 
-  /// True when both have parsed the same bytes.
-  public func hasParsedTheSame(as other: CryptoStream) -> Bool {
-    parsed == other.parsed && bytes.prefix(parsed) == other.bytes.prefix(other.parsed)
-  }
-
   /// Forgets everything, storage included.
   public mutating func removeAll() { self = CryptoStream() }
 }

@@ -20,6 +20,8 @@ public struct QUICLongHeader: Sendable {
   public let destination: QUICConnectionID
   /// Source Connection ID.
   public let source: QUICConnectionID
+  /// True for an Initial packet with a token: from a Retry, or from an earlier connection.
+  public let hasToken: Bool
   /// Where the packet begins.
   public let start: Int
   /// Where the protected packet number begins.
@@ -53,15 +55,18 @@ public struct QUICLongHeader: Sendable {
     self.source = source
     self.start = start
     guard type != .retry else {
+      hasToken = false
       packetNumberOffset = reader.offset
       end = datagram.byteCount
       return
     }
+    var token: UInt64 = 0
     if type == .initial {
-      let token = try reader.quicVariableInteger()
+      token = try reader.quicVariableInteger()
       guard token <= UInt64(reader.remaining) else { throw .badLength }
       try reader.skip(Int(token))
     }
+    hasToken = token > 0
     let length = try reader.quicVariableInteger()
     guard length <= UInt64(reader.remaining) else { throw .badLength }
     packetNumberOffset = reader.offset
