@@ -1,4 +1,12 @@
 extension Inspector {
+  /// True for a datagram that may begin a QUIC connection, whatever was decided for its flow.
+  func mayBeginQUIC(_ view: borrowing PacketView) -> Bool {
+    guard view.proto == .udp, quicCryptography != nil, view.fragment == nil || view.fragment?.offset == 0 else {
+      return false
+    }
+    return QUICDatagram.mayBeginConnection(view.payload)
+  }
+
   /// Judges a client's datagram as QUIC (RFC 9000). Nil when it says nothing about QUIC: the caller goes on.
   ///
   /// Every connection of a socket is judged by its own hello; each datagram is accepted on arrival, and the one that
@@ -206,8 +214,9 @@ extension Inspector {
 
   /// True when the datagram opens under the keys that its own Destination Connection ID gives a client: nobody but a
   /// client sends that. Tells the sides of a captured flow apart whose ports do not.
-  func isClientInitial(_ datagram: RawSpan) -> Bool {
-    guard let cryptography = quicCryptography, let header = try? QUICLongHeader(datagram, at: 0),
+  func isClientInitial(_ view: borrowing PacketView) -> Bool {
+    let datagram = view.payload
+    guard view.proto == .udp, let cryptography = quicCryptography, let header = try? QUICLongHeader(datagram, at: 0),
       header.type == .initial,
       let keys = cryptography.clientInitialKeys(
         version: header.version, destinationConnectionID: header.destination.bytes)

@@ -111,7 +111,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       if let tcp = view.tcp { noteEnd(index, tcp, fromClient: fromClient) }
       let isCurrent = flows[index].epoch == policy.epoch || !fromClient
       // Another QUIC connection on the same socket is another destination.
-      let mayBegin = fromClient && view.proto == .udp && QUICDatagram.mayBeginConnection(view.payload)
+      let mayBegin = fromClient && mayBeginQUIC(view)
       if isCurrent, !mayBegin || effective(flows[index].action) != .accept {
         counters.fastPath &+= 1
         return Verdict(effective(flows[index].action), flows[index].reason)
@@ -153,7 +153,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
         }
       }
     }
-    if view.sourcePort == view.destinationPort || isClientInitial(view.payload) { return true }
+    if view.sourcePort == view.destinationPort || isClientInitial(view) { return true }
     // Neither side's opening was seen: services live on lower ports than the clients that use them.
     return view.destinationPort < view.sourcePort
   }

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import PacketInspect
+@testable import nfq_egressd
 
 @Suite("QUIC is judged")
 struct QUICJudgementTests {
@@ -274,6 +275,41 @@ struct QUICJudgementTests {
     #expect(lab.sink.events.contains { $0.verdict?.would == .reject })
     #expect(lab.send(Builder(destination: Self.otherID).packet(hello: "other.denied.net")).action == .accept)
     #expect(lab.names == ["denied.net", "other.denied.net"])
+  }
+
+  @Test("only where a datagram begins: a later fragment of one is the flow's")
+  func laterFragment() {
+    var lab = QUICLab()
+    lab.resolve("www.allowed.com")
+    lab.send(Builder().packet(hello: "www.allowed.com"))
+    let begins = Builder(destination: Self.otherID).packet(hello: "denied.net")
+    let whole = PacketBuilder.udp(
+      from: lab.client, to: QUICLab.server, payload: [UInt8](repeating: 0x40, count: 8) + begins)
+    // Its data begin like a long header by chance.
+    let packet = PacketBuilder.fragments(of: whole, size: 16)[1]
+    let meta = PacketMeta(hook: .forward, originalLength: packet.count)
+    let used = lab.inspector.sessions[0].budget.used
+    #expect(lab.inspector.inspect(packet.rawSpan, meta: meta, now: lab.now, into: &lab.sink).verdict.action == .accept)
+    #expect(lab.inspector.sessions[0].budget.used == used)
+    #expect(lab.names == ["www.allowed.com"])
+  }
+
+  @Test(
+    "in captures of a real client, with no packet left closed that its server opens",
+    arguments: [
+      ("quic-v1", ["docs-site.org"]), ("quic-v2-ipv6", ["docs-site.org"]), ("quic-upgrade", ["docs-site.org"]),
+      ("quic-two-datagrams", ["docs-site.org"]), ("quic-retry", ["docs-site.org"]),
+      ("quic-second-connection", ["docs-site.org", "sub.denied.net"]),
+    ])
+  func captures(name: String, names: [String]) throws {
+    let fixtures = "\(#filePath)".split(separator: "/").dropLast(2).joined(separator: "/")
+    let capture = try FileBytes.readAll("/\(fixtures)/Fixtures/\(name)/in.pcap", limit: 1 << 20)
+    var lab = QUICLab { $0.mode = .observe }
+    _ = ReplayDriver.replay(capture.rawSpan, through: &lab.inspector, into: &lab.sink)
+    #expect(lab.names == names)
+    // After the upgrade aioquic's acknowledgement says version 2 and is protected by version 1's keys: no server opens it.
+    #expect(lab.inspector.counters.quicUnopened == (name == "quic-upgrade" ? 1 : 0))
+    #expect(lab.inspector.counters.quicNoRoom == 0)
   }
 
   @Test("and forgotten with its flow")
