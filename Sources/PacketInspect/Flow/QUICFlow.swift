@@ -119,7 +119,9 @@ public struct QUICFlow: Sendable {
     var isKnown = false
     for index in connections.indices.reversed()
     where connections[index].destination == header.destination || connections[index].later == header.destination {
-      isKnown = isKnown || connections[index].destination == header.destination
+      isKnown =
+        isKnown
+        || (connections[index].destination == header.destination && connections[index].version == header.version)
       if let opening = take(index, header, datagram, cryptography, now, &plain) { return opening }
     }
     for index in connections.indices.reversed() where connections[index].isOpened {
@@ -128,7 +130,10 @@ public struct QUICFlow: Sendable {
         return opening
       }
     }
+    // With the connection's own ID another version is no upgrade: a client that begins anew after version negotiation
+    // may keep its ID, and says another hello.
     if let latest = connections.indices.last(where: { connections[$0].isOpened }),
+      connections[latest].destination != header.destination,
       connections[latest].negotiate(header.version, cryptography),
       let opening = take(latest, header, datagram, cryptography, now, &plain)
     {

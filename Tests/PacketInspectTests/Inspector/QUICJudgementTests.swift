@@ -155,6 +155,19 @@ struct QUICJudgementTests {
     #expect(lab.names == [nil, "www.allowed.com"])
   }
 
+  @Test("after version negotiation by its new hello, also when the client keeps its ID")
+  func versionNegotiationWithTheSameID() {
+    var lab = QUICLab()
+    #expect(lab.send(Builder(version: 0x6b33_43cf).packet(hello: "www.allowed.com")).action == .accept)
+    var hello = TLSHelloBuilder(name: "www.allowed.com")
+    hello.sessionID = []
+    #expect(lab.send(Builder().packet(Builder.crypto(hello.message))).action == .accept)
+    #expect(lab.names == ["www.allowed.com"])
+    #expect(lab.inspector.counters.quicHellos == 2)
+    #expect(!lab.flags.contains(.evasion))
+    #expect(lab.send(Builder(version: 0xff00_001d).packet(hello: "denied.net")) == Verdict(.reject, .deniedName))
+  }
+
   @Test("by its address when no keys open it")
   func unopened() {
     var lab = QUICLab()
