@@ -18,10 +18,12 @@ extension Inspector {
     let datagram = view.payload
     if QUICDatagram.mayBeginConnection(datagram) {
       var offset = 0
-      for _ in 0..<QUICDatagram.maximumPackets {
-        guard let header = try? QUICLongHeader(datagram, at: offset) else { break }
+      var initials = 0
+      while let header = try? QUICLongHeader(datagram, at: offset) {
         offset = header.end
         guard header.type == .initial else { continue }
+        initials += 1
+        if initials > QUICDatagram.maximumInitials { return Verdict(effective(.drop), .malformed, scope: .packet) }
         if let verdict = judgeInitial(index, header, datagram, cryptography, meta, now, &sink) { return verdict }
       }
     } else if flows[index].phase == .undecided, !flows[index].isCharged, flows[index].quic < 0,

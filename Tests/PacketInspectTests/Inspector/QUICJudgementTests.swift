@@ -63,6 +63,19 @@ struct QUICJudgementTests {
     }
   }
 
+  @Test("behind any number of other packets in its datagram; behind too many Initials it does not pass")
+  func behindManyPackets() {
+    let empty: [UInt8] = [0xe0, 0, 0, 0, 1, 0, 0, 0]
+    var lab = QUICLab()
+    let junk = [[UInt8]](repeating: empty, count: 60).flatMap { $0 }
+    #expect(lab.send(junk + Builder().packet(hello: "denied.net")) == Verdict(.reject, .deniedName))
+    var other = QUICLab()
+    let initial: [UInt8] = [0xc0, 0, 0, 0, 1, 0, 0, 0, 0]
+    let many = [[UInt8]](repeating: initial, count: QUICDatagram.maximumInitials).flatMap { $0 }
+    let verdict = other.send(many + Builder().packet(hello: "denied.net"))
+    #expect(verdict == Verdict(.drop, .malformed, scope: .packet))
+  }
+
   @Test("once when datagrams are sent again")
   func repeated() {
     var lab = QUICLab()

@@ -76,8 +76,9 @@ public struct QUICLongHeader: Sendable {
 
 /// A cheap look at a datagram's first bytes.
 public enum QUICDatagram {
-  /// Packets looked for in one datagram: a client coalesces one of each kind, or a few Initials.
-  public static let maximumPackets = 8
+  /// Initial packets opened in one datagram, other kinds aside: a client coalesces one, or a few. A datagram with more
+  /// is dropped, since a hello behind them would not be seen.
+  public static let maximumInitials = 8
 
   /// The version field of a long header (RFC 8999 section 5.1); nil for anything else.
   @inline(__always)
