@@ -91,7 +91,7 @@ public enum EventBody: Sendable {
   /// A ClientHello.
   case tls(ClientHello)
   /// A ClientHello in QUIC, by the version field; without a hello, the first datagram of a version that is not read.
-  case quic(version: UInt32, hello: ClientHello?)
+  indirect case quic(version: UInt32, hello: ClientHello?)
   /// A request head.
   case http(HTTPRequestHead)
   /// A flow's end.
