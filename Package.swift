@@ -60,3 +60,20 @@ let package = Package(
     ),
   ]
 )
+
+// The core benchmark (scripts/bench.sh) is no part of a normal build.
+if Context.environment["BENCH"] == "1" {
+  package.targets += [
+    .target(
+      name: "CoreC",
+      path: "scripts/bench/core-c",
+      cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])]
+    ),
+    .executableTarget(
+      name: "CoreBench",
+      dependencies: ["CoreC", "CHostLibraries", "PacketInspect"],
+      path: "scripts/bench/CoreBench",
+      swiftSettings: settings
+    ),
+  ]
+}

@@ -14,6 +14,9 @@ Raises a lab of its own (scripts/lab.sh), runs each case's client in the agent's
 and writes what passed between host and internet to Tests/PacketInspectTests/Fixtures/CASE/in.pcap. Without CASE all
 are made. The post-quantum case uses curl_cffi (BoringSSL) from PyPI, in .build/fixture-venv, the QUIC cases aioquic in
 .build/quic-venv.
+
+A new capture gives new events. Write them beside it, and read the difference before committing it:
+  UPDATE_FIXTURES=1 swift test --filter FixtureTests
 END
 }
 

@@ -31,7 +31,7 @@ public struct HostName: Sendable {
     if length > 0, text.byte(at: length - 1) == UInt8(ascii: ".") { length -= 1 }
     guard length > 0, length <= Self.maximumLength else { return nil }
     self.init()
-    for index in 0..<length { appendLowercased(text.byte(at: index)) }
+    appendLowercased(text.extracting(first: length))
   }
 
   /// A name from a Swift string; nil when empty or too long. For configuration and tests.
@@ -68,19 +68,35 @@ public struct HostName: Sendable {
     var length = text.byteCount
     if length > 0, text.byte(at: length - 1) == UInt8(ascii: ".") { length -= 1 }
     guard length > 0, length <= Self.maximumLength else { return false }
-    var running = hash
-    var isOrdinary = true
+    return appendLowercased(text.extracting(first: length))
+  }
+
+  /// Adds bytes, lower-cased, as far as there is room. Returns false when not all of them fit.
+  @inline(__always)
+  @discardableResult
+  public mutating func appendLowercased(_ bytes: RawSpan) -> Bool {
+    let length = min(bytes.byteCount, Self.maximumLength - count)
+    // In variables of their own, or every byte would write all of the name's state back to memory.
+    var hash = hash
+    var isOdd = false
     for index in 0..<length {
-      let byte = text.byte(at: index)
+      let byte = bytes.byte(at: index)
       let lower = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte
-      storage[index] = lower
-      running = (running ^ UInt64(lower)) &* 0x0000_0100_0000_01b3
-      if !Self.isOrdinary(lower) { isOrdinary = false }
+      storage[count + index] = lower
+      hash = (hash ^ UInt64(lower)) &* 0x0000_0100_0000_01b3
+      if !Self.isOrdinary(lower) { isOdd = true }
     }
-    count = length
-    hash = running
-    hasOddBytes = !isOrdinary
-    return true
+    count += length
+    self.hash = hash
+    if isOdd { hasOddBytes = true }
+    return length == bytes.byteCount
+  }
+
+  /// The name's bytes, borrowed.
+  public var span: Span<UInt8> {
+    @_lifetime(borrow self)
+    @inline(__always)
+    get { storage.span.extracting(0..<count) }
   }
 
   /// Notes that a label carried a literal dot, which text cannot show.
@@ -137,7 +153,9 @@ extension HostName: Hashable {
   /// Equal bytes after lower-casing.
   public static func == (left: HostName, right: HostName) -> Bool {
     guard left.hash == right.hash, left.count == right.count else { return false }
-    for index in 0..<left.count where left.storage[index] != right.storage[index] { return false }
+    // Through spans: indexing the storage itself copies all of it first.
+    let (one, other) = (left.span, right.span)
+    for index in one.indices where one[index] != other[index] { return false }
     return true
   }
 

@@ -144,6 +144,13 @@ extension RawSpan {
     return true
   }
 
+  /// True when some byte is `wanted`.
+  @inline(__always)
+  func contains(_ wanted: UInt8) -> Bool {
+    for index in 0..<byteCount where byte(at: index) == wanted { return true }
+    return false
+  }
+
   /// A copy of the bytes. Allocates: for events and tests, not for the packet path.
   public func array() -> [UInt8] {
     var copy: [UInt8] = []

@@ -120,9 +120,11 @@ public struct FlowTable: Sendable {
   }
 
   /// Looks at the next few slots, wherever they stand in the order of use, for a flow whose time is over: short
-  /// timeouts must not wait behind long ones. -1 when none of them is.
-  public mutating func sweepExpired(slots: Int, at now: Timestamp) -> Int32 {
-    for _ in 0..<min(slots, nodes.count) {
+  /// timeouts must not wait behind long ones. -1 when none of them is. `slots` is what may still be looked at.
+  public mutating func sweepExpired(slots: inout Int, at now: Timestamp) -> Int32 {
+    slots = min(slots, nodes.count)
+    while slots > 0 {
+      slots -= 1
       sweep = sweep + 1 >= nodes.count ? 0 : sweep + 1
       if nodes[sweep].isUsed, isExpired(Int32(sweep), now) { return Int32(sweep) }
     }

@@ -13,6 +13,9 @@ public struct NameMemory: Sendable {
   /// sessions are shorter).
   public static let maximumTimeToLive: UInt32 = 86_400
 
+  /// Names kept over all addresses: with the longest names about 45 MB, with real ones 10 MB.
+  public static let maximumNames = 131_072
+
   private struct Answer: Sendable {
     var name: [UInt8]
     var session: Int32
@@ -21,12 +24,16 @@ public struct NameMemory: Sendable {
   }
 
   private var answers: [IPAddress: [Answer]] = [:]
+  /// Each address once, the one first answered first, with the answer it stands here for.
+  private var order: [(address: IPAddress, answered: Timestamp)] = []
 
   /// Nothing known.
   public init() {}
 
   /// Number of addresses that have a name.
   public var count: Int { answers.count }
+  /// Number of names over all addresses.
+  public private(set) var nameCount = 0
 
   /// Notes that a trusted resolver gave `name` this address.
   public mutating func learn(
@@ -35,13 +42,19 @@ public struct NameMemory: Sendable {
     let key = address.canonical
     let seconds = Int64(min(timeToLive, Self.maximumTimeToLive))
     let expires = now.advanced(byNanoseconds: seconds * 1_000_000_000 + Self.grace)
-    let bytes = name.bytes
-    var list = answers[key] ?? []
-    list.removeAll { $0.expires < now || $0.name == bytes }
-    if list.count >= Self.namesPerAddress { list.removeFirst() }
-    list.append(Answer(name: bytes, session: session, expires: expires, answered: now))
-    if answers[key] == nil, answers.count >= Self.maximumAddresses { forgetSome(at: now) }
-    answers[key] = list
+    let answer = Answer(name: name.bytes, session: session, expires: expires, answered: now)
+    let before = answers[key]?.count ?? 0
+    if before == 0 { order.append((key, now)) }
+    let after = Self.add(answer, to: &answers[key, default: []], at: now)
+    nameCount += after - before
+    if answers.count > Self.maximumAddresses || nameCount > Self.maximumNames { forgetSome() }
+  }
+
+  private static func add(_ answer: Answer, to list: inout [Answer], at now: Timestamp) -> Int {
+    list.removeAll { $0.expires < now || $0.name == answer.name }
+    if list.count >= namesPerAddress { list.removeFirst() }
+    list.append(answer)
+    return list.count
   }
 
   /// True when a trusted resolver's answer, to any session, gave `name` this address and is still good.
@@ -57,11 +70,26 @@ public struct NameMemory: Sendable {
     return latest.flatMap { HostName($0.name.rawSpan) }
   }
 
-  /// Forgets what is over; if nothing is, an eighth of everything.
-  private mutating func forgetSome(at now: Timestamp) {
-    answers = answers.filter { $0.value.contains { $0.expires >= now } }
-    guard answers.count >= Self.maximumAddresses else { return }
-    for key in Array(answers.keys.prefix(Self.maximumAddresses / 8)) { answers[key] = nil }
+  /// Forgets an eighth, so that a full memory does not cost every answer a pass over all of it: what was answered
+  /// longest ago first. The order is the memory's own, or a replay could not be repeated.
+  private mutating func forgetSome() {
+    let addresses = Self.maximumAddresses - Self.maximumAddresses / 8
+    let names = Self.maximumNames - Self.maximumNames / 8
+    var seen = 0
+    // Each is passed over once at most, when it was answered again since it took its place.
+    let rounds = 2 * order.count
+    while seen < min(rounds, order.count), answers.count > addresses || nameCount > names {
+      let place = order[seen]
+      seen += 1
+      guard let list = answers[place.address], let latest = list.last?.answered else { continue }
+      if latest > place.answered {
+        order.append((place.address, latest))
+      } else {
+        nameCount -= list.count
+        answers[place.address] = nil
+      }
+    }
+    order.removeFirst(seen)
   }
 }
 

@@ -37,6 +37,10 @@ public struct StreamAssembler: Sendable {
   /// Bytes before this offset of `buffer` were parsed.
   public private(set) var parsed = 0
   private var pending: [Segment] = []
+  private var pendingBytes = 0
+  /// Heads that a body follows, out of the buffer but not answered yet: compared like what is in it.
+  private var passed: [(sequence: UInt32, bytes: [UInt8])] = []
+  private var passedBytes = 0
   /// Bytes still to skip after `base`, beyond one step.
   private var laterSkip: UInt64 = 0
 
@@ -48,12 +52,16 @@ public struct StreamAssembler: Sendable {
     base = sequence
     if buffer.capacity > 8_192 { buffer = [] } else { buffer.removeAll(keepingCapacity: true) }
     pending.removeAll()
+    pendingBytes = 0
+    forgetPassed()
     parsed = 0
     laterSkip = 0
   }
 
   /// True when segments wait for a gap to be filled.
   public var hasGap: Bool { !pending.isEmpty }
+  /// Bytes kept: in order, waiting for a gap to be filled, and for comparison. Twice the window at most.
+  public var heldBytes: Int { buffer.count + pendingBytes + passedBytes }
   /// Sequence number after the last byte in order.
   public var nextSequence: UInt32 { base &+ UInt32(truncatingIfNeeded: buffer.count) }
   /// Bytes in order that were not parsed.
@@ -63,9 +71,11 @@ public struct StreamAssembler: Sendable {
   public mutating func add(_ payload: RawSpan, sequence: UInt32) -> SegmentOutcome {
     let length = payload.byteCount
     guard length > 0 else { return .nothingNew }
+    if !passed.isEmpty, contradictsPassed(payload, sequence) { return .conflict }
     // Signed distance from `base`: the sequence space wraps.
     var start = Int(Int32(bitPattern: sequence &- base))
-    if laterSkip > 0, start + length > 0 {
+    // Only bytes that a receiver may take move a skip on: what lies far ahead would lead it round the sequence space.
+    if laterSkip > 0, start + length > 0, start <= Self.window {
       let step = min(laterSkip, Self.skipStep)
       laterSkip -= step
       base &+= UInt32(step)
@@ -92,12 +102,12 @@ public struct StreamAssembler: Sendable {
       }
     }
     guard end > buffer.count else { return .nothingNew }
-    guard end <= Self.window else { return .notKept }
+    guard end + passedBytes <= Self.window, passed.count < Self.maximumPending else { return .notKept }
     guard start <= buffer.count else {
-      guard pending.count < Self.maximumPending else { return .notKept }
-      if !pending.contains(where: { $0.start <= start && $0.end >= end }) {
-        pending.append(Segment(start: start, bytes: bytes.array()))
-      }
+      if pending.contains(where: { $0.start <= start && $0.end >= end }) { return .nothingNew }
+      guard pending.count < Self.maximumPending, pendingBytes + bytes.byteCount <= Self.window else { return .notKept }
+      pending.append(Segment(start: start, bytes: bytes.array()))
+      pendingBytes += bytes.byteCount
       return .nothingNew
     }
     buffer.append(bytes.extracting(droppingFirst: buffer.count - start))
@@ -110,16 +120,46 @@ public struct StreamAssembler: Sendable {
 
   /// Forgets parsed bytes: the server has answered, so a second copy of them can do nothing.
   public mutating func discardParsed() {
+    forgetPassed()
+    dropParsed()
+  }
+
+  /// Takes parsed bytes out of the buffer, and goes on comparing them until `discardParsed`.
+  public mutating func passParsed() {
+    guard parsed > 0 else { return }
+    passed.append((base, Array(buffer[..<parsed])))
+    passedBytes += parsed
+    dropParsed()
+  }
+
+  /// Forgets parsed bytes that nobody compares: those of a body. What was passed stays.
+  public mutating func dropParsed() {
     guard parsed > 0 else { return }
     buffer.removeFirst(parsed)
     move(by: parsed)
     parsed = 0
   }
 
+  private mutating func forgetPassed() {
+    passed.removeAll()
+    passedBytes = 0
+  }
+
+  private func contradictsPassed(_ payload: RawSpan, _ sequence: UInt32) -> Bool {
+    for head in passed {
+      let offset = Int(Int32(bitPattern: sequence &- head.sequence))
+      let low = max(0, offset)
+      let high = min(head.bytes.count, offset + payload.byteCount)
+      guard low < high else { continue }
+      for place in low..<high where head.bytes[place] != payload.byte(at: place - offset) { return true }
+    }
+    return false
+  }
+
   /// Skips `count` bytes after the parsed ones: a body whose length is known. They may come in any order or not
-  /// at all; what follows them is assembled as ever.
+  /// at all; what follows them is assembled as ever. The parsed ones, its head, are compared until `discardParsed`.
   public mutating func skip(_ count: UInt64) {
-    discardParsed()
+    passParsed()
     let step = min(count, Self.skipStep)
     buffer.removeFirst(min(Int(step), buffer.count))
     move(by: Int(step))
@@ -145,8 +185,10 @@ public struct StreamAssembler: Sendable {
     for index in pending.indices.reversed() {
       pending[index].start -= distance
       if pending[index].end <= 0 {
+        pendingBytes -= pending[index].bytes.count
         pending.remove(at: index)
       } else if pending[index].start < 0 {
+        pendingBytes += pending[index].start
         pending[index].bytes.removeFirst(-pending[index].start)
         pending[index].start = 0
       }
@@ -157,6 +199,7 @@ public struct StreamAssembler: Sendable {
   private mutating func drainPending() {
     while let index = pending.firstIndex(where: { $0.start <= buffer.count }) {
       let segment = pending.remove(at: index)
+      pendingBytes -= segment.bytes.count
       if segment.end > buffer.count {
         buffer.append(segment.bytes.rawSpan.extracting(droppingFirst: buffer.count - segment.start))
       }

@@ -23,7 +23,8 @@ public struct StreamState: Sendable {
   /// What they are read as.
   public var mode: StreamMode = .detect
   /// The acknowledgement number when the message in hand was complete: a later one means the server has answered.
-  public var acknowledged: UInt32 = 0
+  /// Nil after a message inside a SYN, which acknowledges nothing: the next segment tells.
+  public var acknowledged: UInt32?
   /// True when a message was judged and the server's answer has not been acknowledged yet.
   public var awaitsAnswer = false
   /// Bytes searched in vain so far.
@@ -34,13 +35,21 @@ public struct StreamState: Sendable {
   public var isTunnel = false
   /// Requests seen on this connection.
   public var requests: UInt32 = 0
+  /// Bytes as the pool has counted them.
+  fileprivate var counted = 0
+
+  /// True when part of a message has come whose rest matters.
+  var isUnfinished: Bool {
+    if case .settled = mode { return false }
+    return assembler.unparsedCount > 0 || assembler.hasGap
+  }
 
   init(sequence: UInt32) { assembler = StreamAssembler(sequence: sequence) }
 
   mutating func reset(sequence: UInt32) {
     assembler.reset(sequence: sequence)
     mode = .detect
-    acknowledged = 0
+    acknowledged = nil
     awaitsAnswer = false
     searched = 0
     failures = 0
@@ -53,11 +62,16 @@ public struct StreamState: Sendable {
 struct StreamPool: Sendable {
   private var states: ContiguousArray<StreamState> = []
   private var free: [Int32] = []
+  /// Bytes that all streams hold, as of their last `recount`.
+  private(set) var heldBytes = 0
+  /// Released streams that keep their buffers for the next ones; beyond these a burst's memory is given back.
+  private static var keptBuffers: Int { 1_024 }
 
   var inUse: Int { states.count - free.count }
 
   subscript(index: Int32) -> StreamState {
-    _read { yield states[Int(index)] }
+    // Not `_read`: Swift 6.3 without optimisation destroys what it yields after the access has ended.
+    get { states[Int(index)] }
     _modify { yield &states[Int(index)] }
   }
 
@@ -70,8 +84,21 @@ struct StreamPool: Sendable {
     return Int32(states.count - 1)
   }
 
+  /// Counts a stream's bytes again after it was changed.
+  mutating func recount(_ index: Int32) {
+    let now = states[Int(index)].assembler.heldBytes
+    heldBytes += now - states[Int(index)].counted
+    states[Int(index)].counted = now
+  }
+
   mutating func release(_ index: Int32) {
-    states[Int(index)].reset(sequence: 0)
+    heldBytes -= states[Int(index)].counted
+    states[Int(index)].counted = 0
+    if free.count < Self.keptBuffers {
+      states[Int(index)].reset(sequence: 0)
+    } else {
+      states[Int(index)] = StreamState(sequence: 0)
+    }
     free.append(index)
   }
 }
@@ -106,20 +133,22 @@ public enum Claim: UInt8, Sendable {
   case publicName
   /// Host, or an absolute target's authority.
   case host
-  /// The target of CONNECT, or a name claimed inside such a tunnel or towards a proxy.
+  /// The target of CONNECT, or a Host claimed inside such a tunnel or towards a proxy.
   case tunnelTarget
+  /// server_name inside a tunnel.
+  case tunnelSNI
   /// server_name in a QUIC hello.
   case quicSNI
 
   /// The evidence of a destination when a trusted answer gave the name its address.
   var corroborated: Evidence {
     switch self {
-    case .sni: .sni
+    case .sni, .tunnelSNI: .sni
     case .quicSNI: .quicSNI
     case .publicName, .host, .tunnelTarget: .host
     }
   }
 
   /// The same when nothing did.
-  var unverified: Evidence { self == .sni || self == .quicSNI ? .sniUnverified : .hostUnverified }
+  var unverified: Evidence { self == .sni || self == .tunnelSNI || self == .quicSNI ? .sniUnverified : .hostUnverified }
 }

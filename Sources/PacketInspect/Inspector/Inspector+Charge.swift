@@ -12,7 +12,7 @@ extension Inspector {
   /// whether the session's budget admits it (design, sections 5 and 6).
   mutating func charge(_ index: Int32, name: HostName?, claim: Claim?, _ now: Timestamp) -> ContactOutcome {
     let server = flows[index].server
-    if let match = denyMatch(name: name, address: server) {
+    if let match = denyMatch(index, name: name, claim: claim, now) {
       return ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
     }
     var result = ContactOutcome(verdict: Verdict(.accept, .allowed))
@@ -28,7 +28,7 @@ extension Inspector {
       }
       if flows[index].chargedAddress, place.key != DestinationKey(server) {
         // The name came after the flow was charged as nameless.
-        sessions[session].budget.withdraw(DestinationKey(server))
+        sessions.withdraw(session, DestinationKey(server))
         flows[index].chargedAddress = false
       }
       let outcome = contact(session, place.key, place.evidence, now)
@@ -52,16 +52,27 @@ extension Inspector {
   mutating func contact(_ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ now: Timestamp)
     -> BudgetOutcome
   {
-    sessions[session].budget.contact(
-      key, evidence: evidence, policy: sessions[session].budgetPolicy, limit: limits.namesPerSession, at: now)
+    sessions.contact(session, key, evidence, limit: limits.namesPerSession, at: now)
   }
 
-  /// The first deny-list match of what a packet shows. An exception for the name covers its address as well when a
-  /// trusted answer ties the two; otherwise each is judged by itself.
-  func denyMatch(name: HostName?, address: IPAddress?) -> DenyMatch? {
+  /// The first deny-list match of what a flow shows: the name it claims, then its server's address.
+  func denyMatch(_ index: Int32, name: HostName?, claim: Claim?, _ now: Timestamp) -> DenyMatch? {
     if let name, let match = DenyRule.match(name: name, policy: policy) { return match }
-    if let address { return DenyRule.match(address: address, policy: policy) }
-    return nil
+    guard let match = DenyRule.match(address: flows[index].server, policy: policy) else { return nil }
+    return isExcepted(index, name: claim == .publicName ? nil : name, now) ? nil : match
+  }
+
+  /// True when an exception for a name covers the flow's address too: a trusted resolver's answer ties the two. As
+  /// long as the flow has named nobody, the name that its session got the address for counts.
+  func isExcepted(_ index: Int32, name: HostName?, _ now: Timestamp) -> Bool {
+    let excepted = policy.parts.exceptedDomains
+    guard !excepted.isEmpty else { return false }
+    let server = flows[index].server
+    if let name {
+      return excepted.match(name) != nil && memory.corroborates(name, address: server, at: now)
+    }
+    let known = memory.latestName(for: server, session: flows[index].session, at: now)
+    return known.map { excepted.match($0) != nil } ?? false
   }
 
   private struct Place {
@@ -72,10 +83,13 @@ extension Inspector {
 
   /// What a flow's destination is. A claimed name is its key only when a trusted resolver's answer gave that name
   /// this address; otherwise the address is.
-  private func destinations(_ index: Int32, name: HostName?, claim: Claim?, _ now: Timestamp) -> [Place] {
+  private mutating func destinations(_ index: Int32, name: HostName?, claim: Claim?, _ now: Timestamp) -> [Place] {
     let flow = flows[index]
     let server = flow.server
     let serverIsExternal = policy.isExternal(server)
+    if isTrustedResolver(flow) {
+      return [Place(key: DestinationKey(server), evidence: .address, isExternal: false)]
+    }
     guard let name, let claim, claim != .publicName, name.count > 0 else {
       return [nameless(flow, serverIsExternal, now)]
     }
@@ -84,13 +98,11 @@ extension Inspector {
       if literal.canonical == server.canonical { return [nameless(flow, serverIsExternal, now)] }
     } else if memory.corroborates(name, address: server, at: now) {
       let isExternal = serverIsExternal && policy.isExternal(name)
-      return [
-        Place(key: DestinationKey(name, registrable: domains), evidence: claim.corroborated, isExternal: isExternal)
-      ]
+      return [Place(key: destinationKey(name), evidence: claim.corroborated, isExternal: isExternal)]
     }
     let unverified: Evidence = claim.unverified
     let claimed = Place(
-      key: addressLiteral(name).map { DestinationKey($0) } ?? DestinationKey(name, registrable: domains),
+      key: addressLiteral(name).map { DestinationKey($0) } ?? destinationKey(name),
       evidence: unverified,
       isExternal: addressLiteral(name).map { policy.isExternal($0) } ?? policy.isExternal(name))
     if !serverIsExternal {
@@ -98,16 +110,23 @@ extension Inspector {
       // or it would hide the session's budget.
       return [claimed]
     }
-    let address = Place(key: DestinationKey(server), evidence: unverified, isExternal: true)
-    return claim == .tunnelTarget ? [address, claimed] : [address]
+    // Towards a proxy the claim is not about the server, which is a destination of its own.
+    if claim == .tunnelTarget || claim == .tunnelSNI { return [nameless(flow, serverIsExternal, now), claimed] }
+    return [Place(key: DestinationKey(server), evidence: unverified, isExternal: true)]
+  }
+
+  /// True for a flow to a trusted resolver's DNS: itself no destination (design, section 6). Another service on its
+  /// address is one.
+  private func isTrustedResolver(_ flow: FlowState) -> Bool {
+    (flow.serverPort == 53 || flow.serverPort == 853) && policy.parts.trustedResolvers.contains(flow.server.canonical)
   }
 
   /// A flow that names nobody: the name this session was given its address for, else the address.
-  private func nameless(_ flow: FlowState, _ isExternal: Bool, _ now: Timestamp) -> Place {
+  private mutating func nameless(_ flow: FlowState, _ isExternal: Bool, _ now: Timestamp) -> Place {
     if isExternal, let name = memory.latestName(for: flow.server, session: flow.session, at: now),
       policy.isExternal(name)
     {
-      return Place(key: DestinationKey(name, registrable: domains), evidence: .dnsAnswer, isExternal: true)
+      return Place(key: destinationKey(name), evidence: .dnsAnswer, isExternal: true)
     }
     return Place(key: DestinationKey(flow.server), evidence: .address, isExternal: isExternal)
   }
@@ -129,10 +148,12 @@ extension Inspector {
     flows[index].epoch = policy.epoch
   }
 
-  /// A flow that was decided under an older policy is judged again, by the name it gave then.
+  /// A flow that was judged under an older policy is judged again, by the name it gave then. Nil when it goes on as
+  /// before: what it was charged with stays, although the answer that corroborated its name may be over by now.
   mutating func judgeAgain<Sink: EventSink>(
-    _ index: Int32, _ view: borrowing PacketView, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
-  ) -> Verdict {
+    _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+  ) -> Verdict? {
+    flows[index].epoch = policy.epoch
     var name: HostName?
     var claim: Claim?
     if flows[index].name >= 0 {
@@ -140,15 +161,26 @@ extension Inspector {
       name = HostName(remembered.bytes.rawSpan)
       claim = remembered.claim
     }
-    let reason = flows[index].reason
-    if reason == .evasion || reason == .helloIncomplete || reason == .midstream {
-      flows[index].epoch = policy.epoch
-      return Verdict(effective(flows[index].action), reason)
+    if flows[index].action == .accept {
+      guard let match = deniedConnection(index)?.match ?? denyMatch(index, name: name, claim: claim, now) else {
+        return nil
+      }
+      flows[index].reportedDrop = false
+      let outcome = ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
+      return refuse(index, outcome, meta, now, &sink)
     }
+    let reason = flows[index].reason
+    if reason == .evasion || reason == .helloIncomplete || reason == .midstream { return nil }
     let outcome = deniedConnection(index) ?? charge(index, name: name, claim: claim, now)
     settle(index, outcome.verdict)
     raiseFlags(outcome, index, now, &sink)
-    if outcome.verdict.action != .accept { reportDrop(index, outcome, length: meta.originalLength, now, &sink) }
-    return Verdict(effective(outcome.verdict.action), outcome.verdict.reason)
+    if outcome.verdict.action != .accept {
+      reportDrop(index, outcome, length: meta.originalLength, now, &sink)
+    } else if flows[index].key.proto == IPProtocol.tcp.rawValue {
+      // Its bytes were not followed while it was refused: they are searched from here on.
+      flows[index].phase = .watched
+      flows[index].isMidstream = true
+    }
+    return nil
   }
 }

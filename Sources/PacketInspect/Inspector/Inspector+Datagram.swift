@@ -13,16 +13,18 @@ extension Inspector {
     let serverPort = flows[index].serverPort
     let isStandard = serverPort == 53 || (meta.hook == .replay && flows[index].clientPort == 53)
     let mayBeDNS =
-      isStandard || (!Self.isLinkLocalNaming(serverPort)
+      isStandard
+      || (!Self.isLinkLocalNaming(serverPort)
         && (fromClient ? DNSMessage.looksLikeQuery(view.payload) : DNSMessage.looksLikeResponse(view.payload)))
     if mayBeDNS, view.payload.byteCount > 0 {
       let failure = DNSMessage.parse(view.payload, into: &message)
       if failure == nil {
         recordFact(index, fromClient: fromClient, .dns(message, overTCP: false, isOther: !isStandard), &sink)
         if fromClient, !message.isResponse { return judgeQuestions(index, meta, now, &sink) }
-        if message.isResponse {
+        // What the agent itself sends is no answer, whatever it says.
+        if !fromClient, message.isResponse {
           learn(index, now, &sink)
-          if !fromClient { return Verdict(.accept, .allowed, scope: .packet) }
+          return Verdict(.accept, .allowed, scope: .packet)
         }
       }
     }
@@ -62,6 +64,8 @@ extension Inspector {
       result = ContactOutcome(verdict: Verdict(match.action, match.reason, scope: .packet), match: match)
     }
     let isTrusted = policy.parts.trustedResolvers.contains(server.canonical)
+    // A question that is refused charges nobody, so that what follows it on its flow is still to be judged.
+    if isTrusted || !policy.isExternal(server), result.verdict.action == .accept { flows[index].isCharged = true }
     for question in message.questions where result.verdict.action == .accept {
       judgeQuestion(question.name, session, now, &result)
     }
@@ -75,9 +79,12 @@ extension Inspector {
         result.destination = EventDestination(
           key: key.text, evidence: .address, isExternal: true, isNew: outcome.isNew && outcome.admitted)
       }
-      if !outcome.admitted { result.verdict = Verdict(.reject, .budgetHeld, scope: .packet) }
+      if outcome.admitted {
+        flows[index].isCharged = true
+      } else {
+        result.verdict = Verdict(.reject, .budgetHeld, scope: .packet)
+      }
     }
-    flows[index].isCharged = true
     if isTrusted, effective(result.verdict.action) == .accept {
       for question in message.questions {
         questions.ask(question.name, id: message.id, flow: flows[index].key, session: session, at: now)
@@ -105,7 +112,7 @@ extension Inspector {
     }
     // The root itself (a priming question) tells nobody anything.
     guard name.count > 0 else { return }
-    let key = DestinationKey(name, registrable: domains)
+    let key = destinationKey(name)
     guard policy.isExternal(name) else {
       if result.destination == nil {
         result.destination = EventDestination(key: key.text, evidence: .dnsQuery, isExternal: false, isNew: false)
@@ -129,34 +136,36 @@ extension Inspector {
     sink.record(event)
     guard policy.parts.trustedResolvers.contains(flows[index].server.canonical) else { return }
     for question in message.questions {
-      guard let asked = questions.answer(question.name, id: message.id, flow: flows[index].key, at: now) else { continue }
-      var chain = [question.name]
-      // Resolvers put aliases in order; a second pass forgives one that does not.
-      for _ in 0..<2 {
-        for record in message.answers {
-          if case .alias(let target) = record.data, chain.contains(record.name), !chain.contains(target),
-            chain.count < Self.maximumAliases
-          {
-            chain.append(target)
-          }
-        }
+      guard let asked = questions.answer(question.name, id: message.id, flow: flows[index].key, at: now) else {
+        continue
       }
-      for record in message.answers where chain.contains(record.name) {
-        switch record.data {
-        case .address(let address):
-          for name in chain {
+      let chain = aliases(of: question.name)
+      for record in message.answers {
+        // An owner speaks for its own name and for those that lead to it, not for those it leads to: whoever owns a
+        // name may point it, and its hints, at anybody's.
+        guard let place = chain.firstIndex(of: record.name) else { continue }
+        for address in record.data.addresses {
+          for name in chain[...place] {
             memory.learn(name, address: address, timeToLive: record.timeToLive, session: asked, at: now)
           }
-        case .service(let target, let hints, _):
-          for hint in hints {
-            for name in target.count > 0 ? chain + [target] : chain {
-              memory.learn(name, address: hint, timeToLive: record.timeToLive, session: asked, at: now)
-            }
-          }
-        case .alias, .other: break
         }
       }
     }
+  }
+
+  /// A name and, in order, the aliases that `message` leads it through.
+  private func aliases(of name: HostName) -> [HostName] {
+    var chain = [name]
+    while chain.count < Self.maximumAliases {
+      let last = chain[chain.count - 1]
+      var next: HostName?
+      for record in message.answers where record.name == last {
+        if case .alias(let target) = record.data { next = target }
+      }
+      guard let next, !chain.contains(next) else { break }
+      chain.append(next)
+    }
+    return chain
   }
 
   /// Aliases followed in one answer; resolvers give up at about this many.
@@ -172,5 +181,16 @@ extension Inspector {
     sink.record(
       Fact(
         source: source.0, sourcePort: source.1, destination: destination.0, destinationPort: destination.1, body: body))
+  }
+}
+
+extension DNSRecordData {
+  /// The addresses that a record gives its owner.
+  fileprivate var addresses: [IPAddress] {
+    switch self {
+    case .address(let address): [address]
+    case .service(_, let hints, _): hints
+    case .alias, .other: []
+    }
   }
 }

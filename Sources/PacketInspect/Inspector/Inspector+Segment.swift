@@ -5,27 +5,26 @@ extension Inspector {
     _ index: Int32, _ view: borrowing PacketView, _ tcp: TCPFields, _ packet: RawSpan, _ meta: PacketMeta,
     fromClient: Bool, _ now: Timestamp, _ sink: inout Sink
   ) -> Verdict {
-    defer { noteEnd(index, tcp, fromClient: fromClient) }
     guard fromClient else {
       if view.payload.byteCount > 0 { judgeServerSegment(index, view, tcp, now, &sink) }
+      noteEnd(index, tcp, fromClient: false)
       return Verdict(.accept, flows[index].reason, scope: .packet)
     }
-    if view.payload.byteCount > 0, !meta.checksumsUnreliable,
-      view.transportChecksumIsValid(packet) == false
-    {
+    if flows[index].clientPackets == 1, let early = judgeOpening(index, meta, now, &sink) { return early }
+    if !meta.checksumsUnreliable, view.transportChecksumIsValid(packet) == false {
       // No receiver takes it, so it says nothing; and it must not be taken for what the receiver will see.
       counters.badChecksum &+= 1
       return Verdict(effective(.drop), .malformed, scope: .packet)
     }
-    if flows[index].clientPackets == 1, let early = judgeOpening(index, meta, now, &sink) { return early }
-    let stream = flows[index].stream
-    if stream >= 0, streams[stream].awaitsAnswer, tcp.flags.contains(.ack),
-      Int32(bitPattern: tcp.acknowledgement &- streams[stream].acknowledged) > 0
-    {
-      noteAnswer(index)
+    defer { noteEnd(index, tcp, fromClient: true) }
+    if tcp.flags.contains(.ack) {
+      noteAcknowledgement(index, tcp.acknowledgement)
       if flows[index].phase == .decided { return current(index) }
     }
-    guard view.payload.byteCount > 0 else { return current(index) }
+    // Receivers ignore what comes beside a reset, or without an acknowledgement after the SYN (RFC 9293 section
+    // 3.10.7.4): it says nothing either.
+    let isHeard = !tcp.flags.contains(.rst) && !tcp.flags.isDisjoint(with: [.ack, .syn])
+    guard view.payload.byteCount > 0, isHeard else { return current(index) }
     let sequence = tcp.flags.contains(.syn) ? tcp.sequence &+ 1 : tcp.sequence
     if flows[index].stream < 0 {
       flows[index].stream = streams.take(sequence: flows[index].isMidstream ? sequence : flows[index].firstSequence)
@@ -35,38 +34,74 @@ extension Inspector {
         streams[flows[index].stream].mode = .search
       }
     }
-    switch streams[flows[index].stream].assembler.add(view.payload, sequence: sequence) {
+    let stream = flows[index].stream
+    switch streams[stream].assembler.add(view.payload, sequence: sequence) {
     case .conflict: return refuseEvasion(index, meta, now, &sink)
     case .notKept:
-      if case .settled = streams[flows[index].stream].mode {
-        // The hello is judged and more than a window followed it unanswered: nothing left to compare.
-        noteAnswer(index)
-        return current(index)
-      }
       if meta.hook == .replay {
+        if case .settled = streams[stream].mode {
+          noteAnswer(index)
+          return current(index)
+        }
         // Nobody will send it again: go on behind the gap.
         readPastGaps(index, now, &sink)
+        guard flows[index].stream >= 0 else { return current(index) }
         _ = streams[flows[index].stream].assembler.add(view.payload, sequence: sequence)
         break
       }
+      // TCP sends it again: by then the gap is filled, or the server has answered what is being compared.
       counters.notKept &+= 1
       return Verdict(effective(.drop), .undecided, scope: .packet)
-    case .nothingNew: return current(index)
+    case .nothingNew:
+      return countBytes(index, meta, now, &sink)
     case .advanced: break
     }
-    return readStream(index, meta, acknowledgement: tcp.acknowledgement, now, &sink)
+    let acknowledgement = tcp.flags.contains(.ack) ? tcp.acknowledgement : nil
+    _ = readStream(index, meta, acknowledgement: acknowledgement, now, &sink)
+    return countBytes(index, meta, now, &sink)
+  }
+
+  /// Counts what a flow's stream holds now. When all together hold too much, those that grow and are no ordinary hello
+  /// are treated like a message without an end; far beyond that, every one that grows.
+  private mutating func countBytes<Sink: EventSink>(
+    _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+  ) -> Verdict {
+    let stream = flows[index].stream
+    guard stream >= 0 else { return current(index) }
+    streams.recount(stream)
+    if streams.heldBytes > limits.streamBytes,
+      streams[stream].assembler.heldBytes > Self.ordinaryHello || streams.heldBytes / 2 > limits.streamBytes
+    {
+      refuseIncomplete(index, meta, now, &sink)
+    }
+    return current(index)
+  }
+
+  /// Bytes that nearly every hello or head fits in, those with post-quantum key shares too.
+  private static var ordinaryHello: Int { 2_048 }
+
+  /// The server has answered the message in hand when the agent acknowledges more than it did with it.
+  private mutating func noteAcknowledgement(_ index: Int32, _ number: UInt32) {
+    let stream = flows[index].stream
+    guard stream >= 0, streams[stream].awaitsAnswer else { return }
+    guard let before = streams[stream].acknowledged else {
+      streams[stream].acknowledged = number
+      return
+    }
+    if Int32(bitPattern: number &- before) > 0 { noteAnswer(index) }
   }
 
   /// What a flow's packets get while nothing new is known.
   func current(_ index: Int32) -> Verdict {
-    Verdict(effective(flows[index].action), flows[index].reason, scope: flows[index].action == .accept ? .packet : .flow)
+    Verdict(
+      effective(flows[index].action), flows[index].reason, scope: flows[index].action == .accept ? .packet : .flow)
   }
 
   /// A flow's first packet: a denied address needs no name, and a flow whose start was missed has its own policy.
   private mutating func judgeOpening<Sink: EventSink>(
     _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
   ) -> Verdict? {
-    if let match = DenyRule.match(address: flows[index].server, policy: policy) {
+    if let match = denyMatch(index, name: nil, claim: nil, now) {
       let outcome = ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
       return refuse(index, outcome, meta, now, &sink)
     }
@@ -90,8 +125,9 @@ extension Inspector {
     return Verdict(outcome.verdict.action, outcome.verdict.reason)
   }
 
-  /// Two copies of the same bytes that differ: whoever sent them wants the inspector to see another than the server.
-  private mutating func refuseEvasion<Sink: EventSink>(
+  /// Two copies of the same bytes that differ, or a SYN amid a connection: whoever sent them wants the inspector to see
+  /// other bytes than the server.
+  mutating func refuseEvasion<Sink: EventSink>(
     _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
   ) -> Verdict {
     let outcome = ContactOutcome(verdict: Verdict(.reject, .evasion))
@@ -99,7 +135,7 @@ extension Inspector {
     flows[index].reason = .evasion
     if isFirst {
       raise(
-        .evasion, "Overlapping TCP segments of one flow carry different bytes.",
+        .evasion, "TCP segments of one flow contradict each other: the server may read other bytes than were seen.",
         [FlagEvidence("packets", Int(flows[index].clientPackets))], outcome, index, now, &sink)
     }
     return refuse(index, outcome, meta, now, &sink) ?? current(index)
@@ -115,6 +151,7 @@ extension Inspector {
       flows[index].phase = .decided
     } else {
       streams[stream].assembler.discardParsed()
+      streams.recount(stream)
     }
   }
 

@@ -6,7 +6,7 @@ extension Inspector {
 
   /// Reads what the stream holds, message by message, until it needs more.
   mutating func readStream<Sink: EventSink>(
-    _ index: Int32, _ meta: PacketMeta, acknowledgement: UInt32, _ now: Timestamp, _ sink: inout Sink
+    _ index: Int32, _ meta: PacketMeta, acknowledgement: UInt32?, _ now: Timestamp, _ sink: inout Sink
   ) -> Verdict {
     while flows[index].stream >= 0, flows[index].phase != .decided {
       let stream = flows[index].stream
@@ -33,7 +33,7 @@ extension Inspector {
       rounds -= 1
       guard streams[flows[index].stream].assembler.jumpGap() else { return }
       streams[flows[index].stream].mode = .search
-      _ = readStream(index, PacketMeta(originalLength: 0), acknowledgement: 0, now, &sink)
+      _ = readStream(index, PacketMeta(originalLength: 0), acknowledgement: nil, now, &sink)
     }
   }
 
@@ -53,7 +53,7 @@ extension Inspector {
   }
 
   private mutating func readHello<Sink: EventSink>(
-    _ index: Int32, _ meta: PacketMeta, _ acknowledgement: UInt32, _ now: Timestamp, _ sink: inout Sink
+    _ index: Int32, _ meta: PacketMeta, _ acknowledgement: UInt32?, _ now: Timestamp, _ sink: inout Sink
   ) -> Bool {
     let stream = flows[index].stream
     let result = streams[stream].withRest { TLSHello.parse($0, into: &hello, scratch: &scratch) }
@@ -61,10 +61,22 @@ extension Inspector {
     case .needMore:
       _ = isWithinLimit(index, meta, now, &sink)
       return false
-    case .malformed, .notThisProtocol: return giveUpMessage(index, meta, now, &sink)
+    case .malformed(let error):
+      // Servers take longer and more broken hellos than are read here: what one names is judged all the same, and
+      // one too long to be read is one that does not end.
+      if let name = hello.serverName, let match = DenyRule.match(name: name, policy: policy) {
+        let outcome = ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
+        if refuse(index, outcome, meta, now, &sink) != nil { return false }
+      }
+      guard error != .tooMany else {
+        refuseIncomplete(index, meta, now, &sink)
+        return false
+      }
+      return giveUpMessage(index, meta, now, &sink)
+    case .notThisProtocol: return giveUpMessage(index, meta, now, &sink)
     case .complete(let length):
       recordFact(index, fromClient: true, .tls(hello), &sink)
-      let claim: Claim = hello.hasEncryptedClientHello ? .publicName : streams[stream].isTunnel ? .tunnelTarget : .sni
+      let claim: Claim = hello.hasEncryptedClientHello ? .publicName : streams[stream].isTunnel ? .tunnelSNI : .sni
       let outcome = name(index, hello.serverName, claim, now)
       var event = event(.tls(hello), on: index, at: now)
       describe(outcome, in: &event)
@@ -80,7 +92,7 @@ extension Inspector {
   }
 
   private mutating func readRequest<Sink: EventSink>(
-    _ index: Int32, _ meta: PacketMeta, _ acknowledgement: UInt32, _ now: Timestamp, _ sink: inout Sink
+    _ index: Int32, _ meta: PacketMeta, _ acknowledgement: UInt32?, _ now: Timestamp, _ sink: inout Sink
   ) -> Bool {
     let stream = flows[index].stream
     let result = streams[stream].withRest { HTTPRequestHead.parse($0, into: &head) }
@@ -96,7 +108,7 @@ extension Inspector {
       }
       streams[stream].requests &+= 1
       let claim: Claim = head.isConnect || head.targetHost != nil || streams[stream].isTunnel ? .tunnelTarget : .host
-      let outcome = name(index, head.destinationName, claim, now)
+      let outcome = otherDenied() ?? name(index, head.destinationName, claim, now)
       var event = event(.http(head), on: index, at: now)
       describe(outcome, in: &event)
       sink.record(event)
@@ -115,11 +127,23 @@ extension Inspector {
       case .length(let count):
         streams[stream].mode = .detect
         streams[stream].assembler.skip(count)
-        streams[stream].awaitsAnswer = false
-      case .chunked: streams[stream].mode = .chunks(ChunkedBodySkipper())
+      case .chunked:
+        streams[stream].mode = .chunks(ChunkedBodySkipper())
+        streams[stream].assembler.passParsed()
       }
       return true
     }
+  }
+
+  /// The denial of a host that the request in hand names beside its destination: servers differ in which they obey.
+  private func otherDenied() -> ContactOutcome? {
+    guard head.oddities.contains(.ambiguousHost) || head.targetHost != nil else { return nil }
+    for name in [head.targetHost, head.host, head.otherHost] {
+      if let name, let match = DenyRule.match(name: name, policy: policy) {
+        return ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
+      }
+    }
+    return nil
   }
 
   private mutating func skipChunks(_ index: Int32) -> Bool {
@@ -127,8 +151,7 @@ extension Inspector {
     guard case .chunks(var skipper) = streams[stream].mode else { return false }
     let used = streams[stream].withRest { skipper.consume($0) }
     streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + used)
-    streams[stream].assembler.discardParsed()
-    streams[stream].awaitsAnswer = false
+    streams[stream].assembler.dropParsed()
     if skipper.isBroken {
       streams[stream].mode = .search
     } else if skipper.isComplete {
@@ -146,6 +169,13 @@ extension Inspector {
     let stream = flows[index].stream
     let available = streams[stream].assembler.unparsedCount
     guard let length = streams[stream].withRest({ DNSMessage.tcpLength($0) }), available >= length + 2 else {
+      // Another protocol's first bytes say a length as well, one that would be waited for.
+      switch streams[stream].withRest({ Classifier.couldBe($0, midstream: true) }) {
+      case .tls, .http:
+        streams[stream].mode = .detect
+        return true
+      case .unknown, .needMore: break
+      }
       if available >= 2, length(ofDNS: stream) < 12 { streams[stream].mode = .detect; return true }
       return false
     }
@@ -185,6 +215,10 @@ extension Inspector {
     streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + found)
     streams[stream].assembler.discardParsed()
     streams[stream].searched += searched
+    if kind == .needMore, streams[stream].assembler.unparsedCount > StreamAssembler.messageLimit {
+      // Text that goes on and on without becoming a request.
+      return giveUpMessage(index, meta, now, &sink)
+    }
     switch kind {
     case .tls: streams[stream].mode = .tls
     case .http: streams[stream].mode = .http
@@ -254,12 +288,20 @@ extension Inspector {
     _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
   ) -> Bool {
     guard streams[flows[index].stream].assembler.unparsedCount > StreamAssembler.messageLimit else { return true }
+    refuseIncomplete(index, meta, now, &sink)
+    return false
+  }
+
+  /// Applies the exception policy for a message that does not end. Where it accepts, the flow counts as nameless.
+  mutating func refuseIncomplete<Sink: EventSink>(
+    _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+  ) {
     let outcome = ContactOutcome(verdict: Verdict(policy.parts.exceptions.helloIncomplete, .helloIncomplete))
-    if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
+    if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return }
     _ = becomeNameless(index, meta, now, &sink)
+    guard flows[index].stream >= 0 else { return }
     releaseStream(index)
     settle(index, Verdict(.accept, .helloIncomplete))
-    return false
   }
 
   /// Judges the name a message claims, and remembers it for a change of policy.
@@ -270,7 +312,7 @@ extension Inspector {
   }
 
   /// Marks a message as parsed; its bytes stay until the server has answered.
-  private mutating func complete(_ index: Int32, _ length: Int, _ acknowledgement: UInt32) {
+  private mutating func complete(_ index: Int32, _ length: Int, _ acknowledgement: UInt32?) {
     let stream = flows[index].stream
     streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + length)
     streams[stream].acknowledged = acknowledgement

@@ -1,6 +1,9 @@
 extension Inspector {
-  /// Slots of the flow table looked at in one tick for flows whose time is over.
+  /// Slots of the flow table looked at in one sweep for flows whose time is over, and flows ended by one: what a
+  /// burst has left must not hold up the packets that wait meanwhile.
   private static var sweepSlots: Int { 4_096 }
+  /// Time between sweeps in nanoseconds: replay ticks before each packet, and must not look at the table for each.
+  private static var sweepInterval: Int64 { 100_000_000 }
 
   /// Does what is due by `now` without a packet: flows that never said a name are charged to their address, flows
   /// long idle are forgotten. Call it at least every 100 ms, and in replay before each packet.
@@ -9,8 +12,28 @@ extension Inspector {
       guard flows.isUsed(due.flow), flows[due.flow].id == due.id, !flows[due.flow].isCharged else { continue }
       chargeSilent(due.flow, now, &sink)
     }
-    while case let index = flows.expired(at: now), index >= 0 { end(index, now, &sink) }
-    while case let index = flows.sweepExpired(slots: Self.sweepSlots, at: now), index >= 0 { end(index, now, &sink) }
+    if let lastSweep, now >= lastSweep, now.since(lastSweep) < Self.sweepInterval { return }
+    lastSweep = now
+    var left = Self.sweepSlots
+    while left > 0, case let index = flows.expired(at: now), index >= 0 {
+      endUnlessUnfinished(index, now, &sink)
+      left -= 1
+    }
+    left = Self.sweepSlots
+    while case let index = flows.sweepExpired(slots: &left, at: now), index >= 0 {
+      endUnlessUnfinished(index, now, &sink)
+    }
+  }
+
+  /// Ends a flow whose time is over. One that was reset amid a message waits as long as an open one: the reset may
+  /// never have arrived, and what is left of the message would come as a flow whose start was not seen.
+  private mutating func endUnlessUnfinished<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
+    let stream = flows[index].stream
+    if flows[index].isClosing, stream >= 0, streams[stream].isUnfinished {
+      flows[index].isClosing = false
+    } else {
+      end(index, now, &sink)
+    }
   }
 
   /// Ends all flows: the capture is over, or the daemon stops. What waited behind a gap is read first.
@@ -36,12 +59,14 @@ extension Inspector {
   }
 
   /// Charges a flow that has said no name in its time, or to its end: TCP, or QUIC whose hello is incomplete.
-  private mutating func chargeSilent<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
+  mutating func chargeSilent<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
     let outcome = charge(index, name: nil, claim: nil, now)
-    raiseFlags(outcome, index, now, &sink)
-    if outcome.verdict.action != .accept {
-      settle(index, outcome.verdict)
-      reportDrop(index, outcome, length: 0, now, &sink)
+    flows[index].isCharged = true
+    flows[index].epoch = policy.epoch
+    if outcome.verdict.action == .accept {
+      raiseFlags(outcome, index, now, &sink)
+    } else {
+      _ = refuse(index, outcome, PacketMeta(originalLength: 0), now, &sink)
     }
   }
 

@@ -5,7 +5,6 @@
 public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var policy: PolicySnapshot
   let limits: InspectorLimits
-  let domains: Domains
   let quicCryptography: (any QUICCryptography)?
   var flows: FlowTable
   var streams = StreamPool()
@@ -14,18 +13,24 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var deadlines: NamelessDeadlines
   var memory = NameMemory()
   var questions: OutstandingQuestions
+  private var destinationKeys: DestinationKeyCache
   /// The sessions, with their destinations and budgets.
   public internal(set) var sessions = SessionTable()
   /// What was done so far.
   public internal(set) var counters = InspectorCounters()
 
   var nextFlagID: UInt64
+  /// When flows were last looked through for what is over.
+  var lastSweep: Timestamp?
 
   // Reused, so that parsing allocates only what it has not grown to yet.
   var hello = ClientHello()
   var head = HTTPRequestHead()
   var message = DNSMessage()
   var scratch: [UInt8] = []
+
+  // Last: its size is known only to who makes the inspector, and what comes after it has no constant offset.
+  let domains: Domains
 
   /// An inspector. `seed` keys the hash tables: secret in live use, fixed in replay, so that replay is repeatable.
   /// Flows and flags are numbered from `firstFlowID`, which a restart moves on so that no number comes twice.
@@ -42,6 +47,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     flows = FlowTable(capacity: limits.flows, seed: seed, firstID: firstFlowID)
     deadlines = NamelessDeadlines(capacity: limits.flows)
     questions = OutstandingQuestions(seed: seed)
+    destinationKeys = DestinationKeyCache(seed: seed)
   }
 
   /// Flows tracked now.
@@ -50,6 +56,9 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   public var streamCount: Int { streams.inUse }
   /// UDP flows whose QUIC connections are remembered now.
   public var quicFlowCount: Int { quic.inUse }
+
+  /// Bytes of streams kept now.
+  public var heldStreamBytes: Int { streams.heldBytes }
 
   /// Takes a new policy. Decisions of older epochs expire at each flow's next packet.
   public mutating func replacePolicy(_ policy: PolicySnapshot) { self.policy = policy }
@@ -75,6 +84,11 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     return Decision(verdict)
   }
 
+  /// What a name counts as.
+  mutating func destinationKey(_ name: HostName) -> DestinationKey {
+    destinationKeys.key(of: name, registrable: domains)
+  }
+
   /// In observe mode nothing is done to a packet, whatever was decided.
   func effective(_ action: Action) -> Action { policy.parts.mode == .observe ? .accept : action }
 
@@ -86,6 +100,10 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       destinationPort: view.destinationPort, proto: view.proto.rawValue)
     var index = flows.find(key)
     if index >= 0, let tcp = view.tcp, isReuse(index, tcp, sourceIsFirst: sourceIsFirst) {
+      if isInside(index, tcp, sourceIsFirst: sourceIsFirst) { return refuseEvasion(index, meta, now, &sink) }
+      end(index, now, &sink)
+      index = -1
+    } else if index >= 0, isTurned(index, view, meta, sourceIsFirst: sourceIsFirst) {
       end(index, now, &sink)
       index = -1
     }
@@ -107,22 +125,27 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       flows[index].serverPackets &+= 1
       flows[index].serverBytes &+= UInt64(meta.originalLength)
     }
+    if fromClient, flows[index].epoch != policy.epoch, flows[index].epoch != 0,
+      let verdict = judgeAgain(index, meta, now, &sink)
+    {
+      return verdict
+    }
     if flows[index].phase == .decided {
       if let tcp = view.tcp { noteEnd(index, tcp, fromClient: fromClient) }
-      let isCurrent = flows[index].epoch == policy.epoch || !fromClient
       // Another QUIC connection on the same socket is another destination.
-      let mayBegin = fromClient && mayBeginQUIC(view)
-      if isCurrent, !mayBegin || effective(flows[index].action) != .accept {
+      guard fromClient, effective(flows[index].action) == .accept, mayBeginQUIC(view) else {
         counters.fastPath &+= 1
         return Verdict(effective(flows[index].action), flows[index].reason)
-      }
-      if !isCurrent {
-        let verdict = judgeAgain(index, view, meta, now, &sink)
-        if !mayBegin || verdict.action != .accept { return verdict }
       }
     }
     if let tcp = view.tcp, view.fragment == nil {
       return judgeSegment(index, view, tcp, packet, meta, fromClient: fromClient, now, &sink)
+    }
+    if view.proto == .tcp {
+      // A piece of a segment (the kernel puts them together before it queues them): it names nobody, and must not
+      // decide for the segments after it.
+      if fromClient, !flows[index].isCharged { chargeSilent(index, now, &sink) }
+      return current(index)
     }
     if view.proto == .udp, view.fragment == nil || view.fragment?.offset == 0 {
       return judgeDatagram(index, view, meta, fromClient: fromClient, now, &sink)
@@ -138,11 +161,36 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       || flow.firstSequence != tcp.sequence &+ 1
   }
 
+  /// True for a SYN that begins no other connection: its sequence number lies where this one's next bytes are awaited.
+  /// A new connection's is random; this one would have the inspector lose its place while the server keeps it
+  /// (RFC 5961 section 4).
+  private func isInside(_ index: Int32, _ tcp: TCPFields, sourceIsFirst: Bool) -> Bool {
+    let flow = flows[index]
+    guard flow.clientIsFirst == sourceIsFirst, flow.phase != .decided, !flow.isMidstream || flow.stream >= 0,
+      // Answered with a reset, as captures show it: nothing of this connection is left.
+      !flow.isClosing || flow.clientPackets > 1
+    else { return false }
+    let expected = flow.stream >= 0 ? streams[flow.stream].assembler.nextSequence : flow.firstSequence
+    let distance = Int(Int32(bitPattern: tcp.sequence &+ 1 &- expected))
+    return abs(distance) <= StreamAssembler.window
+  }
+
+  /// True for a question on a flow whose first packet came from the resolver, which was taken for an agent then.
+  private func isTurned(
+    _ index: Int32, _ view: borrowing PacketView, _ meta: PacketMeta, sourceIsFirst: Bool
+  ) -> Bool {
+    meta.hook != .replay && view.destinationPort == 53 && view.sourcePort != 53 && flows[index].clientPort == 53
+      && flows[index].clientIsFirst != sourceIsFirst
+  }
+
   /// Whose side is inspected. Live, our rules queue what agents send, and DNS answers to them: the sender is the
-  /// agent, whoever opened the connection. A capture shows both sides, so the one that opened it is the client.
+  /// agent, whoever opened the connection. What comes from port 53 is an answer when its question was seen; without
+  /// one (the daemon has just started) only from a trusted resolver to the operator's own, or an agent that sends
+  /// from port 53 would never be looked at. A capture shows both sides, so the one that opened it is the client.
   private func sourceIsClient(_ view: borrowing PacketView, _ meta: PacketMeta) -> Bool {
     if meta.hook != .replay {
-      return !(view.sourcePort == 53 && view.destinationPort != 53)
+      guard view.sourcePort == 53, view.destinationPort != 53 else { return true }
+      return !policy.parts.trustedResolvers.contains(view.source.canonical) || policy.isExternal(view.destination)
     }
     if let tcp = view.tcp {
       if tcp.flags.contains(.syn) { return !tcp.flags.contains(.ack) }
@@ -185,8 +233,10 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     return Verdict(effective(policy.parts.exceptions.flowTableFull), .flowTableFull, scope: .packet)
   }
 
-  /// The agent is done, or someone cut the connection: the flow may be forgotten soon.
+  /// The agent is done, or someone cut the connection: the flow may be forgotten soon. A refused one may not: what
+  /// is left of its hello would come as a flow whose start was not seen.
   mutating func noteEnd(_ index: Int32, _ tcp: TCPFields, fromClient: Bool) {
+    guard effective(flows[index].action) == .accept else { return }
     if tcp.flags.contains(.rst) || (fromClient && tcp.flags.contains(.fin)) { flows[index].isClosing = true }
   }
 }

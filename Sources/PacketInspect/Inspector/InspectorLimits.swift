@@ -4,11 +4,14 @@ public struct InspectorLimits: Hashable, Sendable {
   public var flows: Int
   /// Destinations remembered for one session.
   public var namesPerSession: Int
+  /// Bytes of unfinished hellos and heads kept for all flows together.
+  public var streamBytes: Int
 
-  /// The defaults of the design's section 5.
-  public init(flows: Int = 262_144, namesPerSession: Int = 4_096) {
+  /// The defaults of the design's section 5; its goal for memory under load leaves 64 MiB to streams.
+  public init(flows: Int = 262_144, namesPerSession: Int = 4_096, streamBytes: Int = 64 << 20) {
     self.flows = flows
     self.namesPerSession = namesPerSession
+    self.streamBytes = streamBytes
   }
 }
 

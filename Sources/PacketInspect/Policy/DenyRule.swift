@@ -20,33 +20,35 @@ public enum DenyRule {
   /// What the lists say of a claimed name.
   public static func match(name: HostName, policy: PolicySnapshot) -> DenyMatch? {
     guard name.count > 0 else { return nil }
-    let parts = policy.parts
     // An SNI or Host that is an address literal is judged as the address it spells.
     if name[0] == 0x5b || name[name.count - 1] <= 0x39 || name.containsColon, let literal = IPAddress(name.text) {
       return match(address: literal, policy: policy)
     }
-    guard let position = parts.deniedDomains.match(name), parts.exceptedDomains.match(name) == nil else { return nil }
-    return found(position, entry: parts.deniedDomains.entryText(matching: name) ?? name.text, .deniedName, parts)
+    // `parts` is never copied into a variable: that would count references to all it is made of, for every packet.
+    guard let position = policy.parts.deniedDomains.match(name), policy.parts.exceptedDomains.match(name) == nil else {
+      return nil
+    }
+    let entry = policy.parts.deniedDomains.entryText(matching: name) ?? name.text
+    return found(position, entry: entry, .deniedName, policy)
   }
 
   /// What the lists say of an address.
   public static func match(address: IPAddress, policy: PolicySnapshot) -> DenyMatch? {
-    let parts = policy.parts
     let canonical = address.canonical
-    guard let hit = parts.deniedNetworks.match(canonical), !parts.exceptedNetworks.contains(canonical) else {
-      return nil
-    }
+    guard let hit = policy.parts.deniedNetworks.match(canonical),
+      !policy.parts.exceptedNetworks.contains(canonical)
+    else { return nil }
     let entry =
       hit.network.prefixLength == hit.network.address.bitWidth
       ? hit.network.address.description : hit.network.description
-    return found(hit.value, entry: entry, .deniedAddress, parts)
+    return found(hit.value, entry: entry, .deniedAddress, policy)
   }
 
   private static func found(
-    _ position: ListPosition, entry: String, _ reason: Reason, _ parts: PolicySnapshot.Parts
+    _ position: ListPosition, entry: String, _ reason: Reason, _ policy: PolicySnapshot
   ) -> DenyMatch? {
-    guard parts.lists.indices.contains(position.list) else { return nil }
-    let list = parts.lists[position.list]
+    guard policy.parts.lists.indices.contains(position.list) else { return nil }
+    let list = policy.parts.lists[position.list]
     return DenyMatch(
       list: list.name, line: position.line, entry: entry, listModified: list.modified, action: list.action,
       reason: reason)

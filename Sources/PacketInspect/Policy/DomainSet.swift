@@ -41,7 +41,7 @@ public struct DomainSet: Sendable {
   public mutating func insert(_ name: HostName, at position: ListPosition) {
     guard name.count > 0, entries.count < Int(Int32.max) / 4, text.count < Int(UInt32.max) - 256 else { return }
     if (entries.count + 1) * 2 > slots.count { grow() }
-    let hash = suffixHash(name, from: 0)
+    let hash = finish(suffixHash(name))
     var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
     while slots[slot] >= 0 {
       if matches(entries[Int(slots[slot])], name, from: 0) { return }
@@ -81,7 +81,7 @@ public struct DomainSet: Sendable {
     return nil
   }
 
-  private func exact(_ name: HostName) -> ListPosition? { lookup(suffixHash(name, from: 0), name, from: 0) }
+  private func exact(_ name: HostName) -> ListPosition? { lookup(suffixHash(name), name, from: 0) }
 
   private func lookup(_ hash: UInt64, _ name: HostName, from start: Int) -> ListPosition? {
     var slot = Int(truncatingIfNeeded: finish(hash)) & (slots.count - 1)
@@ -101,14 +101,15 @@ public struct DomainSet: Sendable {
     return true
   }
 
-  private func suffixHash(_ name: HostName, from start: Int) -> UInt64 {
+  /// The hash of a whole name, unfinished, as `lookup` takes it.
+  private func suffixHash(_ name: HostName) -> UInt64 {
     var hash = seed
     var index = name.count - 1
-    while index >= start {
+    while index >= 0 {
       hash = step(hash, name[index])
       index -= 1
     }
-    return finish(hash)
+    return hash
   }
 
   @inline(__always)

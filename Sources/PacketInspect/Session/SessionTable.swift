@@ -50,6 +50,9 @@ public struct SessionTable: Sendable {
   /// Sessions kept apart for addresses that nothing attributes. An agent that sprays source addresses would
   /// otherwise grow the table at will; beyond this they share one session.
   public static let maximumUnattributed = 16_384
+  /// Destinations that these sessions remember together: an agent with many addresses and names must not multiply
+  /// the two caps. Beyond it they are counted, not remembered.
+  public static let maximumUnattributedDestinations = 262_144
   /// The shared session's id.
   public static let overflowID = "unattributed-overflow"
 
@@ -58,6 +61,7 @@ public struct SessionTable: Sendable {
   private var byAddress: [IPAddress: Int32] = [:]
   private var byAddressEpoch: UInt32 = 0
   private var unattributedCount = 0
+  private var unattributedDestinations = 0
 
   /// No session yet.
   public init() {}
@@ -67,7 +71,8 @@ public struct SessionTable: Sendable {
 
   /// The session at an index that `index(for:policy:at:)` gave.
   public subscript(index: Int32) -> AgentSession {
-    _read { yield sessions[Int(index)] }
+    // Not `_read`: Swift 6.3 without optimisation destroys what it yields after the access has ended.
+    get { sessions[Int(index)] }
     _modify { yield &sessions[Int(index)] }
   }
 
@@ -96,6 +101,29 @@ public struct SessionTable: Sendable {
     if byAddress.count < 4 * Self.maximumUnattributed { byAddress[address] = index }
     refresh(index, policy)
     return index
+  }
+
+  /// Takes a contact into a session's budget, which remembers at most `limit` destinations.
+  public mutating func contact(
+    _ index: Int32, _ key: DestinationKey, _ evidence: Evidence, limit: Int, at now: Timestamp
+  ) -> BudgetOutcome {
+    let place = Int(index)
+    let isShared = sessions[place].attribution == .unattributed
+    let isFull = isShared && unattributedDestinations >= Self.maximumUnattributedDestinations
+    let before = sessions[place].budget.used
+    let outcome = sessions[place].budget.contact(
+      key, evidence: evidence, policy: sessions[place].budgetPolicy, limit: isFull ? 0 : limit, at: now)
+    if isShared { unattributedDestinations += sessions[place].budget.used - before }
+    return outcome
+  }
+
+  /// Takes back a destination that only one nameless flow had put there.
+  public mutating func withdraw(_ index: Int32, _ key: DestinationKey) {
+    let before = sessions[Int(index)].budget.used
+    sessions[Int(index)].budget.withdraw(key)
+    if sessions[Int(index)].attribution == .unattributed {
+      unattributedDestinations += sessions[Int(index)].budget.used - before
+    }
   }
 
   private mutating func session(

@@ -82,18 +82,18 @@ public struct EventVerdict: Hashable, Sendable {
   public var list: DenyMatch?
 }
 
-/// What an event is about.
+/// What an event is about. The large ones are boxed: an event is moved several times on its way, and most are small.
 public enum EventBody: Sendable {
   /// Questions of one DNS message.
   case dnsQuery(DNSMessage)
   /// Answers of one DNS message.
   case dnsAnswer(DNSMessage)
   /// A ClientHello.
-  case tls(ClientHello)
+  indirect case tls(ClientHello)
   /// A ClientHello in QUIC, by the version field; without a hello, the first datagram of a version that is not read.
   indirect case quic(version: UInt32, hello: ClientHello?)
   /// A request head.
-  case http(HTTPRequestHead)
+  indirect case http(HTTPRequestHead)
   /// A flow's end.
   case flow(FlowSummary)
   /// A packet that was dropped or rejected: the first of its flow. Its length in bytes.
@@ -197,7 +197,7 @@ public struct FlagEvidence: Hashable, Sendable {
 /// Where events go. The packet path calls it and never waits for it.
 public protocol EventSink {
   /// Takes an event.
-  mutating func record(_ event: Event)
+  mutating func record(_ event: consuming Event)
   /// True when `record(_: Fact)` is to be called: parsers' tests only.
   var wantsFacts: Bool { get }
   /// Takes a fact.

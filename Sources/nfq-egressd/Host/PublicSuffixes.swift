@@ -31,8 +31,7 @@ final class PublicSuffixes: RegistrableDomains, @unchecked Sendable {
   /// Number of trailing bytes of `name` that are its registrable domain; 0 when it is itself a public suffix.
   /// An address written as a name has no registrable domain: telling the two apart is the caller's business.
   func registrableLength(of name: HostName) -> Int {
-    let bytes = Self.bytes(of: name)
-    return unsafe bytes.span.withUnsafeBufferPointer {
+    unsafe name.span.withUnsafeBufferPointer {
       unsafe chost_registrable_length(handle, $0.baseAddress, name.count)
     }
   }
@@ -40,14 +39,8 @@ final class PublicSuffixes: RegistrableDomains, @unchecked Sendable {
   /// True for a single label and for a public suffix of the list's ICANN section (`com`, `co.uk`): to deny or to
   /// except such a name would reach every customer of a registry. Private suffixes (`github.io`) are ordinary here.
   func isRegistrySuffix(_ name: HostName) -> Bool {
-    let bytes = Self.bytes(of: name)
-    return unsafe bytes.span.withUnsafeBufferPointer {
+    unsafe name.span.withUnsafeBufferPointer {
       unsafe chost_is_registry_suffix(handle, $0.baseAddress, name.count) == 1
     }
-  }
-
-  /// The name's bytes in a buffer on the stack.
-  private static func bytes(of name: HostName) -> InlineArray<253, UInt8> {
-    InlineArray<253, UInt8> { $0 < name.count ? name[$0] : 0 }
   }
 }

@@ -160,7 +160,8 @@ struct Daemon {
       ("quic_unopened", inspector.counters.quicUnopened),
       ("quic_unknown_version", inspector.counters.quicUnknownVersion),
       ("queue_overruns", socket.overruns),
-      ("queue_missing", socket.missing), ("verdict_errors", socket.verdictErrors + socket.sendErrors),
+      ("queue_missing", socket.missing), ("receive_calls", socket.receiveCalls),
+      ("send_calls", socket.sendCalls), ("verdict_errors", socket.verdictErrors + socket.sendErrors),
       ("events_lost", losses.lost), ("events_unwritten", losses.failed),
     ]
     return counts.map { (name: $0.0, value: .count($0.1)) }

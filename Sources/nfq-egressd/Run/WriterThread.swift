@@ -14,6 +14,9 @@ struct WriterThread {
     }
 
     func run() {
+      // Packets come first: where cores are scarce, writing events waits, or is dropped and counted (eventBacklog).
+      // Zero is the calling thread; raising one's own niceness cannot fail.
+      setpriority(.init(PRIO_PROCESS.rawValue), 0, 10)
       if let file = file.take() { writer.run(file) }
     }
   }

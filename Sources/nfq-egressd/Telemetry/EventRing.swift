@@ -20,7 +20,7 @@ final class EventRing: Sendable {
     _ = state.withLockIfAvailable { state in
       state.lost &+= lost
       lost = 0
-      let room = capacity - state.events.count
+      let room = max(0, capacity - state.events.count)
       if batch.count > room {
         state.lost &+= UInt64(batch.count - room)
         batch.removeLast(batch.count - room)
@@ -35,10 +35,14 @@ final class EventRing: Sendable {
     }
   }
 
-  /// Adds one event from any thread, waiting for the ring if need be: not for the packet path.
+  /// Room beyond `capacity` for the daemon's own events: that it stops, or reloads, or loses events, must be told just
+  /// when agents' events fill the ring.
+  private static let reserve = 1_024
+
+  /// Adds one of the daemon's own events from any thread, waiting for the ring if need be: not for the packet path.
   func add(_ event: Event) {
     state.withLock { state in
-      if state.events.count < capacity { state.events.append(event) } else { state.lost &+= 1 }
+      if state.events.count < capacity + Self.reserve { state.events.append(event) } else { state.lost &+= 1 }
     }
   }
 
@@ -63,7 +67,7 @@ struct EventOutbox: EventSink {
 
   init(ring: EventRing) { self.ring = ring }
 
-  mutating func record(_ event: Event) {
+  mutating func record(_ event: consuming Event) {
     if batch.count < ring.capacity { batch.append(event) } else { lost &+= 1 }
   }
 

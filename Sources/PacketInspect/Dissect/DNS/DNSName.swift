@@ -100,6 +100,14 @@ enum DNSName {
     private mutating func appendLabel(
       _ message: RawSpan, _ label: Range<Int>, to name: inout HostName
     ) throws(ParseError) {
+      let bytes = message.extracting(label)
+      guard bytes.contains(UInt8(ascii: ".")) else {
+        guard name.appendLowercased(bytes) else {
+          isFull = true
+          throw .badName
+        }
+        return
+      }
       var index = label.lowerBound
       while index < label.upperBound {
         let byte = message.byte(at: index)

@@ -165,12 +165,13 @@ extension ClientHello {
   /// All the 16-bit values of a vector.
   private static func append(_ list: inout PacketReader, to values: inout [UInt16], _ oddities: inout Oddities) {
     let bytes = list.rest
-    var index = 0
-    while index + 2 <= bytes.byteCount {
-      values.append(bytes.u16(at: index))
-      index += 2
-    }
-    if index != bytes.byteCount { oddities.insert(.inconsistentLength) }
+    let count = bytes.byteCount / 2
+    let start = values.count
+    // Room for all at once: appending one by one asks each time whether the storage is shared.
+    values.append(contentsOf: repeatElement(0, count: count))
+    var room = values.mutableSpan
+    for index in 0..<count { room[start + index] = bytes.u16(at: 2 * index) }
+    if bytes.byteCount % 2 != 0 { oddities.insert(.inconsistentLength) }
   }
 
   /// Which extensions have been read.

@@ -1,0 +1,30 @@
+/// The keys of names met lately: asking the Public Suffix List costs more than all the rest of a DNS question.
+///
+/// Direct-mapped and of fixed size, with a secret seed: a flood of names makes it useless, never large. An entry holds
+/// its whole name and answers for that name only. The list never changes while the program runs.
+struct DestinationKeyCache: Sendable {
+  /// Entries; a power of two. At under a third of a kilobyte each, half a megabyte: enough for what a host's agents
+  /// have in use at a time.
+  static let slots = 2_048
+
+  private struct Entry: Sendable {
+    var name: HostName
+    var key: DestinationKey
+  }
+
+  private var entries: [Entry?] = []
+  private let seed: UInt64
+
+  init(seed: UInt64) { self.seed = seed }
+
+  /// The key of a name.
+  mutating func key(of name: HostName, registrable: some RegistrableDomains) -> DestinationKey {
+    if entries.isEmpty { entries = Array(repeating: nil, count: Self.slots) }
+    let mixed = (name.hash ^ seed) &* 0xd6e8_feb8_6659_fd93
+    let slot = Int(truncatingIfNeeded: mixed >> 40) & (Self.slots - 1)
+    if let known = entries[slot], known.name == name { return known.key }
+    let key = DestinationKey(name, registrable: registrable)
+    entries[slot] = Entry(name: name, key: key)
+    return key
+  }
+}

@@ -1,0 +1,54 @@
+import Glibc
+
+/// Measures the core and prints samples as JSON: scripts/bench.sh runs it and does the statistics.
+let usage = "usage: CoreBench REPETITIONS [parse|inspect|crowded]"
+
+func fail(_ message: String, _ status: Int32) -> Never {
+  print(message)
+  exit(status)
+}
+
+let arguments = CommandLine.arguments
+guard arguments.count == 2 || arguments.count == 3, let repetitions = Int(arguments[1]),
+  (1...100_000).contains(repetitions)
+else { fail(usage, 64) }
+let parts = arguments.count == 3 ? [arguments[2]] : ["parse", "inspect", "crowded"]
+guard let suffixes = SystemSuffixes() else { fail("CoreBench: no public suffix list here (package publicsuffix)", 1) }
+
+/// The kinds of packets, and whether they did what the rows say: rows that measured something else would be worse
+/// than none.
+func inspect(_ suffixes: SystemSuffixes) -> [Row] {
+  let flows = 1_000
+  let rounds = 16
+  var bench = InspectBench(flows: flows, decidedRounds: rounds, suffixes: suffixes)
+  let rows = bench.run(repetitions: repetitions)
+  let passes = (repetitions + InspectBench.warmUps) * flows
+  guard bench.fastPath == UInt64(passes * rounds), bench.eventCounts.tls == passes,
+    bench.eventCounts.http == passes * 3, bench.eventCounts.dns == passes * 2 + 256
+  else { fail("CoreBench: the inspector did not do what the rows say: \(bench.fastPath) \(bench.eventCounts)", 1) }
+  return rows
+}
+
+func crowded(_ suffixes: SystemSuffixes) -> [Row] {
+  var bench = InspectBench(flows: 200_000, decidedRounds: 1, suffixes: suffixes)
+  let name = "later packet of a decided flow, 200,000 flows in turn"
+  return [bench.runDecided(repetitions: max(3, repetitions / 5), name: name)]
+}
+
+var results: [String] = []
+for part in parts {
+  var rows: [Row] = []
+  switch part {
+  case "parse":
+    do {
+      rows = try ParseBench(packets: 256, rounds: 20).run(repetitions: repetitions)
+    } catch {
+      fail("CoreBench: \(error)", 1)
+    }
+  case "inspect": rows = inspect(suffixes)
+  case "crowded": rows = crowded(suffixes)
+  default: fail(usage, 64)
+  }
+  results.append("\"\(part)\":[\(rows.map(\.json).joined(separator: ","))]")
+}
+print("{\(results.joined(separator: ","))}")
