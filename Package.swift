@@ -31,8 +31,8 @@ let package = Package(
       cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
       linkerSettings: [.linkedLibrary("netfilter_queue"), .linkedLibrary("mnl")]
     ),
-    // The daemon's door to more system libraries: libpsl (registrable domains), libcrypto (digests) and libcurl (the
-    // API of container runtimes).
+    // The daemon's door to more system libraries: libpsl (registrable domains), libcrypto (digests, QUIC Initial packets)
+    // and libcurl (the API of container runtimes).
     .target(
       name: "CHostLibraries",
       path: "Sources/nfq-egressd/CHostLibraries",

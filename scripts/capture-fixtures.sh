@@ -12,7 +12,8 @@ usage: capture-fixtures.sh [CASE...] | --list | --help      (as root)
 
 Raises a lab of its own (scripts/lab.sh), runs each case's client in the agent's namespace against the lab's servers,
 and writes what passed between host and internet to Tests/PacketInspectTests/Fixtures/CASE/in.pcap. Without CASE all
-are made. The post-quantum case uses curl_cffi (BoringSSL) from PyPI, in .build/fixture-venv.
+are made. The post-quantum case uses curl_cffi (BoringSSL) from PyPI, in .build/fixture-venv, the QUIC cases aioquic in
+.build/quic-venv.
 
 A new capture gives new events. Write them beside it, and read the difference before committing it:
   UPDATE_FIXTURES=1 swift test --filter FixtureTests
@@ -108,6 +109,50 @@ case_http_keepalive() {
   hand_made keepalive 93.184.216.11 api-service.com
 }
 
+# quic MODE VERSIONS ADDRESS NAME...: an HTTP/3 client, and for its time a server in the internet's namespace.
+quic() {
+  local mode=$1 python=$here/../.build/quic-venv/bin/python log=$work/quic.log server status=0 try
+  shift
+  rm -f "$log"
+  ip netns exec "$prefix-internet" "$python" -B "$here/lib/quic_peer.py" "$mode" "$lab/tls/docs.pem" \
+    "$lab/tls/server.key" "$log" "$2" >"$work/quic.out" 2>&1 &
+  server=$!
+  for ((try = 0; try < 100; try++)); do
+    if [[ -s $log ]]; then break; fi
+    sleep 0.05
+  done
+  in_agent "$python" -B "$here/lib/quic_peer.py" get "$@" >/dev/null || status=$?
+  kill "$server"
+  wait "$server" || true
+  return "$status"
+}
+
+case_quic_v1() {
+  question -4 docs-site.org A
+  quic serve 1 93.184.216.10 docs-site.org
+}
+case_quic_v2_ipv6() {
+  question -4 docs-site.org AAAA
+  quic serve 2 2606:2800:220:1::10 docs-site.org
+}
+case_quic_upgrade() {
+  question -4 docs-site.org A
+  quic serve 1+2 93.184.216.10 docs-site.org
+}
+case_quic_two_datagrams() {
+  question -4 docs-site.org A
+  quic serve 1,large 93.184.216.10 docs-site.org
+}
+case_quic_retry() {
+  question -4 docs-site.org A
+  quic retry 1 93.184.216.10 docs-site.org
+}
+case_quic_second_connection() {
+  # One socket, one address, two names; the second is denied.
+  question -4 docs-site.org A
+  quic serve 1 93.184.216.10 docs-site.org sub.denied.net
+}
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 cases() {
@@ -161,6 +206,7 @@ done
 need_root
 install_packages "${PACKAGES_LAB[@]}" "${PACKAGES_CAPTURE[@]}"
 if [[ " ${chosen[*]} " == *post-quantum* ]]; then prepare_post_quantum "$here/.."; fi
+if [[ " ${chosen[*]} " == *' quic-'* ]]; then prepare_quic "$here/.."; fi
 
 prefix=nfqcapture-$$
 lab=${TMPDIR:-/tmp}/nfq-egressd-lab/$prefix
@@ -170,6 +216,7 @@ finish() {
   rm -rf "$work"
   give_back "$fixtures"
   give_back "$here/../.build/fixture-venv"
+  give_back "$here/../.build/quic-venv"
 }
 trap finish EXIT
 "$here/lab.sh" --prefix "$prefix" up

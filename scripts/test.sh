@@ -157,7 +157,8 @@ run_live() {
     ip netns del "$namespace"
   fi
 
-  prepare_post_quantum "$PWD" || true # its test says by itself that it was skipped
+  prepare_post_quantum "$PWD" || true # their tests say by themselves that they were skipped
+  prepare_quic "$PWD" || true
   status=0
   PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs Tests/live \
     --junitxml "$reports/live.xml" </dev/null || status=$?

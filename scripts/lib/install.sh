@@ -176,6 +176,19 @@ prepare_post_quantum() {
   fi
 }
 
+# Makes .build/quic-venv with aioquic: an HTTP/3 client and server. From PyPI, by pip.
+prepare_quic() {
+  local venv=$1/.build/quic-venv
+  [[ -x $venv/bin/python ]] && "$venv/bin/python" -c 'import aioquic' 2>/dev/null && return 0
+  rm -rf "$venv"
+  mkdir -p "$1/.build"
+  if ! /usr/bin/python3 -m venv "$venv" >/dev/null 2>&1 || ! "$venv/bin/pip" install -q 'aioquic>=1.2,<2' >/dev/null 2>&1; then
+    rm -rf "$venv"
+    complain "aioquic cannot be installed from PyPI (no HTTP/3 client)"
+    return 1
+  fi
+}
+
 # Gives what root made under a path back to who called sudo.
 give_back() {
   [[ $EUID -eq 0 && -n ${SUDO_UID:-} && -n ${SUDO_GID:-} && -e $1 ]] || return 0

@@ -38,6 +38,8 @@ public struct FlowState: Sendable {
   public var epoch: UInt32 = 0
   /// Index of its stream state, -1 when it has none.
   public var stream: Int32 = -1
+  /// Index of its QUIC connections, -1 when it has none.
+  public var quic: Int32 = -1
   /// Index of its remembered name, -1 when it has none.
   public var name: Int32 = -1
   /// First packet.

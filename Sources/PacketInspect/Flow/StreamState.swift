@@ -137,4 +137,18 @@ public enum Claim: UInt8, Sendable {
   case tunnelTarget
   /// server_name inside a tunnel.
   case tunnelSNI
+  /// server_name in a QUIC hello.
+  case quicSNI
+
+  /// The evidence of a destination when a trusted answer gave the name its address.
+  var corroborated: Evidence {
+    switch self {
+    case .sni, .tunnelSNI: .sni
+    case .quicSNI: .quicSNI
+    case .publicName, .host, .tunnelTarget: .host
+    }
+  }
+
+  /// The same when nothing did.
+  var unverified: Evidence { self == .sni || self == .tunnelSNI || self == .quicSNI ? .sniUnverified : .hostUnverified }
 }

@@ -16,6 +16,8 @@ public struct Fact: Sendable {
   public enum Body: Sendable {
     /// A ClientHello.
     case tls(ClientHello)
+    /// A ClientHello in QUIC, and the version field it came under.
+    case quic(ClientHello, version: UInt32)
     /// A DNS message's questions or answers; `isOther` when no port is 53.
     case dns(DNSMessage, overTCP: Bool, isOther: Bool)
     /// A request head and its target's bytes.

@@ -97,15 +97,14 @@ extension Inspector {
     guard let name, let claim, claim != .publicName, name.count > 0 else {
       return [nameless(flow, serverIsExternal, now)]
     }
-    let isSNI = claim == .sni || claim == .tunnelSNI
     if let literal = addressLiteral(name) {
       // A literal claims an address, so there is nothing to corroborate but that it is this one.
       if literal.canonical == server.canonical { return [nameless(flow, serverIsExternal, now)] }
     } else if memory.corroborates(name, address: server, at: now) {
       let isExternal = serverIsExternal && policy.isExternal(name)
-      return [Place(key: destinationKey(name), evidence: isSNI ? .sni : .host, isExternal: isExternal)]
+      return [Place(key: destinationKey(name), evidence: claim.corroborated, isExternal: isExternal)]
     }
-    let unverified: Evidence = isSNI ? .sniUnverified : .hostUnverified
+    let unverified: Evidence = claim.unverified
     let claimed = Place(
       key: addressLiteral(name).map { DestinationKey($0) } ?? destinationKey(name),
       evidence: unverified,
@@ -167,14 +166,16 @@ extension Inspector {
       claim = remembered.claim
     }
     if flows[index].action == .accept {
-      guard let match = denyMatch(index, name: name, claim: claim, now) else { return nil }
+      guard let match = deniedConnection(index)?.match ?? denyMatch(index, name: name, claim: claim, now) else {
+        return nil
+      }
       flows[index].reportedDrop = false
       let outcome = ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
       return refuse(index, outcome, meta, now, &sink)
     }
     let reason = flows[index].reason
     if reason == .evasion || reason == .helloIncomplete || reason == .midstream { return nil }
-    let outcome = charge(index, name: name, claim: claim, now)
+    let outcome = deniedConnection(index) ?? charge(index, name: name, claim: claim, now)
     settle(index, outcome.verdict)
     raiseFlags(outcome, index, now, &sink)
     if outcome.verdict.action != .accept {

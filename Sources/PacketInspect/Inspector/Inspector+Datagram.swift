@@ -9,6 +9,7 @@ extension Inspector {
     _ index: Int32, _ view: borrowing PacketView, _ meta: PacketMeta, fromClient: Bool, _ now: Timestamp,
     _ sink: inout Sink
   ) -> Verdict {
+    if fromClient, let verdict = judgeQUIC(index, view, meta, now, &sink) { return verdict }
     let serverPort = flows[index].serverPort
     let isStandard = serverPort == 53 || (meta.hook == .replay && flows[index].clientPort == 53)
     let mayBeDNS =

@@ -305,7 +305,7 @@ extension Inspector {
   }
 
   /// Judges the name a message claims, and remembers it for a change of policy.
-  private mutating func name(_ index: Int32, _ name: HostName?, _ claim: Claim, _ now: Timestamp) -> ContactOutcome {
+  mutating func name(_ index: Int32, _ name: HostName?, _ claim: Claim, _ now: Timestamp) -> ContactOutcome {
     if flows[index].name >= 0 { names.release(flows[index].name) }
     flows[index].name = name.map { names.take($0, claim) } ?? -1
     return charge(index, name: name, claim: claim, now)

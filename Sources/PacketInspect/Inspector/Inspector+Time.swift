@@ -48,18 +48,20 @@ extension Inspector {
 
   /// Forgets a flow, after charging it if it never said a name, and tells its size.
   mutating func end<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
-    if flows[index].key.proto == IPProtocol.tcp.rawValue, !flows[index].isCharged { chargeSilent(index, now, &sink) }
+    let mayOweName = flows[index].key.proto == IPProtocol.tcp.rawValue || flows[index].quic >= 0
+    if mayOweName, !flows[index].isCharged { chargeSilent(index, now, &sink) }
     let flow = flows[index]
     var event = event(.flow(summary(flow)), on: index, at: flow.lastSeen)
     event.verdict = EventVerdict(action: effective(flow.action), reason: flow.reason)
     sink.record(event)
     releaseStream(index)
     sessions.endFlow(flow.session)
+    releaseQUIC(index)
     if flow.name >= 0 { names.release(flow.name) }
     flows.remove(index)
   }
 
-  /// Charges a TCP flow that has sent no payload in its time, or to its end.
+  /// Charges a flow that has said no name in its time, or to its end: TCP, or QUIC whose hello is incomplete.
   mutating func chargeSilent<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
     let outcome = charge(index, name: nil, claim: nil, now)
     flows[index].isCharged = true

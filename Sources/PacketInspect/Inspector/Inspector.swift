@@ -5,8 +5,10 @@
 public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var policy: PolicySnapshot
   let limits: InspectorLimits
+  let quicCryptography: (any QUICCryptography)?
   var flows: FlowTable
   var streams = StreamPool()
+  var quic = QUICPool()
   var names = FlowNames()
   var deadlines: NamelessDeadlines
   var memory = NameMemory()
@@ -36,12 +38,14 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
 
   /// An inspector. `seed` keys the hash tables: secret in live use, fixed in replay, so that replay is repeatable.
   /// Flows and flags are numbered from `firstFlowID`, which a restart moves on so that no number comes twice.
+  /// Without `quicCryptography` QUIC is not read: its flows count as their addresses.
   public init(
-    policy: PolicySnapshot, domains: Domains, limits: InspectorLimits = InspectorLimits(),
-    seed: UInt64 = 0x51_7c_c1_b7_27_22_0a_95, firstFlowID: UInt64 = 1
+    policy: PolicySnapshot, domains: Domains, quicCryptography: (any QUICCryptography)? = nil,
+    limits: InspectorLimits = InspectorLimits(), seed: UInt64 = 0x51_7c_c1_b7_27_22_0a_95, firstFlowID: UInt64 = 1
   ) {
     self.policy = policy
     self.domains = domains
+    self.quicCryptography = quicCryptography
     self.limits = limits
     nextFlagID = firstFlowID
     flows = FlowTable(capacity: limits.flows, seed: seed, firstID: firstFlowID)
@@ -54,6 +58,8 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   public var flowCount: Int { flows.count }
   /// Flows whose bytes are being assembled now.
   public var streamCount: Int { streams.inUse }
+  /// UDP flows whose QUIC connections are remembered now.
+  public var quicFlowCount: Int { quic.inUse }
 
   /// Bytes of streams kept now.
   public var heldStreamBytes: Int { streams.heldBytes }
@@ -136,8 +142,11 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     }
     if flows[index].phase == .decided {
       if let tcp = view.tcp { noteEnd(index, tcp, fromClient: fromClient) }
-      counters.fastPath &+= 1
-      return Verdict(effective(flows[index].action), flows[index].reason)
+      // Another QUIC connection on the same socket is another destination.
+      guard fromClient, effective(flows[index].action) == .accept, mayBeginQUIC(view) else {
+        counters.fastPath &+= 1
+        return Verdict(effective(flows[index].action), flows[index].reason)
+      }
     }
     if let tcp = view.tcp, view.fragment == nil {
       return judgeSegment(index, view, tcp, packet, meta, fromClient: fromClient, now, &sink)
@@ -202,7 +211,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
         }
       }
     }
-    if view.sourcePort == view.destinationPort { return true }
+    if view.sourcePort == view.destinationPort || isClientInitial(view) { return true }
     // Neither side's opening was seen: services live on lower ports than the clients that use them.
     return view.destinationPort < view.sourcePort
   }

@@ -39,6 +39,14 @@ public struct InspectorCounters: Hashable, Sendable {
   public var pending: UInt64 = 0
   /// Segments too far ahead to be kept; TCP sends them again.
   public var notKept: UInt64 = 0
+  /// ClientHellos read from QUIC.
+  public var quicHellos: UInt64 = 0
+  /// QUIC Initial packets that no keys open.
+  public var quicUnopened: UInt64 = 0
+  /// UDP flows that begin like QUIC of a version that is not read.
+  public var quicUnknownVersion: UInt64 = 0
+  /// QUIC Initial packets of one connection too many on a socket; the client sends them again.
+  public var quicNoRoom: UInt64 = 0
 
   /// Nothing counted yet.
   public init() {}

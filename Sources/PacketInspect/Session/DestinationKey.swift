@@ -35,13 +35,15 @@ public enum Evidence: String, Sendable, CaseIterable {
   case host = "host"
   /// An SNI that a trusted resolver's answer corroborates.
   case sni = "sni"
+  /// The SNI of a QUIC hello that a trusted resolver's answer corroborates.
+  case quicSNI = "quic-sni"
   /// The address was answered by a trusted resolver for the name; the flow itself named nobody.
   case dnsAnswer = "dns-answer"
   /// The name was looked up: the question has left the host.
   case dnsQuery = "dns-query"
   /// Nothing but the address.
   case address = "address"
-  /// An SNI that nothing corroborates: charged to the address.
+  /// An SNI, over TCP or QUIC, that nothing corroborates: charged to the address.
   case sniUnverified = "sni-unverified"
   /// A Host or CONNECT target that nothing corroborates.
   case hostUnverified = "host-unverified"

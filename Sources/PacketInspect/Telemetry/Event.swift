@@ -90,6 +90,8 @@ public enum EventBody: Sendable {
   case dnsAnswer(DNSMessage)
   /// A ClientHello.
   indirect case tls(ClientHello)
+  /// A ClientHello in QUIC, by the version field; without a hello, the first datagram of a version that is not read.
+  indirect case quic(version: UInt32, hello: ClientHello?)
   /// A request head.
   indirect case http(HTTPRequestHead)
   /// A flow's end.

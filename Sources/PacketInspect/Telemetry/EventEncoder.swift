@@ -36,6 +36,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     case .dnsQuery(let message): write(message, type: "request", into: &json)
     case .dnsAnswer(let message): write(message, type: "response", into: &json)
     case .tls(let hello): write(hello, into: &json)
+    case .quic(let version, let hello): write(hello, version: version, into: &json)
     case .http(let head): write(head, into: &json)
     case .flow(let summary): write(summary, into: &json)
     case .drop(let length):
@@ -109,6 +110,31 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     json.close()
   }
 
+  /// EVE's object has no place for protocols but its list of extensions, where Suricata writes them too.
+  private func write(_ hello: ClientHello?, version: UInt32, into json: inout JSONWriter) {
+    json.key("quic")
+    json.open()
+    json.member("version", QUICVersion.text(version))
+    if let hello {
+      if let name = hello.serverName { json.member("sni", name.text) }
+      json.member("ja4", JA4.fingerprint(hello, transport: "q", digest: digest))
+      if !hello.alpn.isEmpty {
+        json.key("extensions")
+        json.openArray()
+        json.open()
+        json.member("name", "alpn")
+        json.member("type", 16)
+        json.key("values")
+        json.openArray()
+        for name in hello.alpn { json.value(Self.printable(name)) }
+        json.closeArray()
+        json.close()
+        json.closeArray()
+      }
+    }
+    json.close()
+  }
+
   private func write(_ head: HTTPRequestHead, into json: inout JSONWriter) {
     json.key("http")
     json.open()
@@ -173,18 +199,22 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       for item in flag.evidence { write(item.name, item.value, into: &json) }
       json.close()
       json.close()
-    case .tls(let hello):
-      json.key("tls")
-      json.open()
-      json.member("ech", hello.hasEncryptedClientHello)
-      json.member("post_quantum", hello.offersPostQuantum)
-      json.close()
-      writeOddities(hello.oddities, into: &json)
+    case .tls(let hello): writeTraits(hello, into: &json)
+    case .quic(_, let hello): if let hello { writeTraits(hello, into: &json) }
     case .http(let head): writeOddities(head.oddities, into: &json)
     case .dnsQuery(let message), .dnsAnswer(let message): writeOddities(message.oddities, into: &json)
     default: break
     }
     json.close()
+  }
+
+  private func writeTraits(_ hello: ClientHello, into json: inout JSONWriter) {
+    json.key("tls")
+    json.open()
+    json.member("ech", hello.hasEncryptedClientHello)
+    json.member("post_quantum", hello.offersPostQuantum)
+    json.close()
+    writeOddities(hello.oddities, into: &json)
   }
 
   private func write(_ verdict: EventVerdict, at time: Timestamp, into json: inout JSONWriter) {
@@ -245,6 +275,7 @@ extension EventBody {
     switch self {
     case .dnsQuery, .dnsAnswer: "dns"
     case .tls: "tls"
+    case .quic: "quic"
     case .http: "http"
     case .flow: "flow"
     case .drop: "drop"

@@ -11,20 +11,8 @@ public struct FactEncoder<Digest: SHA256Digest> {
     let flow =
       "\(endpoint(fact.source, fact.sourcePort))>\(endpoint(fact.destination, fact.destinationPort))"
     switch fact.body {
-    case .tls(let hello):
-      json.open()
-      json.member("kind", hello.serverName == nil ? "tls_client_hello" : "tls_sni")
-      json.member("flow", flow)
-      if let name = hello.serverName {
-        json.member("name", name.description)
-      } else {
-        json.key("sni")
-        json.null()
-      }
-      json.member("ja4", JA4.fingerprint(hello, transport: "t", digest: digest))
-      json.member("ech", hello.hasEncryptedClientHello)
-      json.close()
-      json.newline()
+    case .tls(let hello): write(hello, flow, protocolName: "tls", version: nil, into: &json)
+    case .quic(let hello, let version): write(hello, flow, protocolName: "quic", version: version, into: &json)
     case .dns(let message, let overTCP, let isOther): write(message, flow, overTCP, isOther, into: &json)
     case .http(let head, let target):
       json.open()
@@ -39,6 +27,25 @@ public struct FactEncoder<Digest: SHA256Digest> {
       json.newline()
     }
     return json.bytes
+  }
+
+  private func write(
+    _ hello: ClientHello, _ flow: String, protocolName: String, version: UInt32?, into json: inout JSONWriter
+  ) {
+    json.open()
+    json.member("kind", protocolName + (hello.serverName == nil ? "_client_hello" : "_sni"))
+    json.member("flow", flow)
+    if let name = hello.serverName {
+      json.member("name", name.description)
+    } else {
+      json.key("sni")
+      json.null()
+    }
+    json.member("ja4", JA4.fingerprint(hello, transport: version == nil ? "t" : "q", digest: digest))
+    json.member("ech", hello.hasEncryptedClientHello)
+    if let version { json.member("quic_version", QUICVersion.text(version)) }
+    json.close()
+    json.newline()
   }
 
   private func write(

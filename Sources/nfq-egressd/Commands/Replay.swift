@@ -39,7 +39,7 @@ struct Replay: ParsableCommand {
       HostServices.complain("\(capture): \(error.description)")
       throw ExitCode(1)
     }
-    var inspector = Inspector(policy: policy, domains: host.suffixes)
+    var inspector = Inspector(policy: policy, domains: host.suffixes, quicCryptography: host.quic)
     let summary: ReplaySummary
     if facts {
       var sink = FactPrinter(digest: host.digest)

@@ -24,7 +24,8 @@ struct Run: ParsableCommand {
     let host = try HostServices.open()
     LoggingSystem.bootstrap(StreamLogHandler.standardError)
     let daemon = Daemon(
-      file: config, log: Logger(label: "nfq-egressd"), suffixes: host.suffixes, digest: host.digest)
+      file: config, log: Logger(label: "nfq-egressd"), suffixes: host.suffixes, digest: host.digest,
+      quic: host.quic)
     do {
       try daemon.run()
     } catch let faults as ConfigurationFaults {

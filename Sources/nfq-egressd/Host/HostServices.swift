@@ -5,6 +5,7 @@ import Glibc
 struct HostServices {
   let suffixes: PublicSuffixes
   let digest: LibcryptoDigest
+  let quic: LibcryptoQUIC
 
   /// Opens them, or says what is missing and exits 1.
   static func open() throws -> HostServices {
@@ -16,7 +17,11 @@ struct HostServices {
       complain("libcrypto offers no SHA-256; mend the host's OpenSSL configuration")
       throw ExitCode(1)
     }
-    return HostServices(suffixes: suffixes, digest: digest)
+    guard let quic = try? LibcryptoQUIC() else {
+      complain("libcrypto offers no HKDF or AES-128-GCM; mend the host's OpenSSL configuration")
+      throw ExitCode(1)
+    }
+    return HostServices(suffixes: suffixes, digest: digest, quic: quic)
   }
 
   /// One line on standard error.

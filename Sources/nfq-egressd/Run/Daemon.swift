@@ -12,6 +12,7 @@ struct Daemon {
   let log: Logger
   let suffixes: PublicSuffixes
   let digest: LibcryptoDigest
+  let quic: LibcryptoQUIC
 
   /// Why the daemon cannot start or go on.
   struct Failure: Error, CustomStringConvertible {
@@ -121,7 +122,7 @@ struct Daemon {
     // Unique across restarts and below 2^53, beyond which JSON readers round: seconds, then a count.
     let firstFlow = UInt64(max(0, WallClock.now().nanoseconds / 1_000_000_000)) << 20
     var inspector = Inspector(
-      policy: policy, domains: suffixes, limits: limits, seed: seed, firstFlowID: firstFlow)
+      policy: policy, domains: suffixes, quicCryptography: quic, limits: limits, seed: seed, firstFlowID: firstFlow)
     inspector.takeUp(stored)
     let end = EndFlag()
     let handler = InspectorHandler(
@@ -213,7 +214,10 @@ struct Daemon {
       ("dropped", inspector.counters.dropped), ("rejected", inspector.counters.rejected),
       ("malformed", inspector.counters.malformed), ("flows", UInt64(inspector.flows)),
       ("flows_total", inspector.counters.flows), ("flow_table_full", inspector.counters.flowTableFull),
-      ("sessions", UInt64(inspector.sessions)), ("queue_overruns", socket.overruns),
+      ("sessions", UInt64(inspector.sessions)), ("quic_hellos", inspector.counters.quicHellos),
+      ("quic_unopened", inspector.counters.quicUnopened),
+      ("quic_unknown_version", inspector.counters.quicUnknownVersion),
+      ("queue_overruns", socket.overruns),
       ("queue_missing", socket.missing), ("receive_calls", socket.receiveCalls),
       ("send_calls", socket.sendCalls), ("verdict_errors", socket.verdictErrors + socket.sendErrors),
       ("events_lost", losses.lost), ("events_unwritten", losses.failed),

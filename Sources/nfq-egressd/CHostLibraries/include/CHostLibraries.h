@@ -1,6 +1,6 @@
-// The daemon's door to libpsl (registrable domains) and libcrypto (digests); to libcurl in CHostHTTP.h.
-// Plain integer types and one opaque handle only: system headers stay in libraries.c, so that they can never
-// meet another C module's copy of the same structures.
+// The daemon's door to libpsl (registrable domains) and libcrypto (digests, and the Initial packets of QUIC); to libcurl
+// in CHostHTTP.h. Plain integer types and opaque handles only: system headers stay in the C files, so that they can
+// never meet another C module's copy of the same structures.
 #ifndef CHOSTLIBRARIES_H
 #define CHOSTLIBRARIES_H
 
@@ -47,5 +47,31 @@ int chost_sha1(const uint8_t *bytes, size_t length, uint8_t *digest);
 // Index of this network namespace's interface that has the address (4 bytes, or 16 with `ipv6` 1, in network byte
 // order); 0 when none has it.
 uint32_t chost_interface_with_address(int ipv6, const uint8_t *address);
+
+// The algorithms that protect QUIC's Initial packets (RFC 9001 section 5). Read-only after opening, so every thread may
+// use it.
+typedef struct chost_quic chost_quic;
+
+#define CHOST_QUIC_KEY_LENGTH 16
+#define CHOST_QUIC_IV_LENGTH 12
+#define CHOST_QUIC_TAG_LENGTH 16
+
+// Fetches the algorithms. NULL when libcrypto does not offer one of them.
+chost_quic *chost_quic_open(void);
+
+void chost_quic_close(chost_quic *quic);
+
+// The client's Initial keys for a connection ID: key (16 bytes), iv (12) and header protection key (16). `prefix` begins
+// their labels ("quic " or "quicv2 "), as a C string. Returns 1, or 0 when libcrypto refuses.
+int chost_quic_client_keys(const chost_quic *quic, const uint8_t *salt, size_t salt_length, const uint8_t *id,
+                           size_t id_length, const char *prefix, uint8_t *key, uint8_t *iv, uint8_t *header_key);
+
+// One block of 16 bytes encrypted by AES-128. Returns 1 or 0.
+int chost_quic_block(const chost_quic *quic, const uint8_t *key, const uint8_t *block, uint8_t *result);
+
+// Opens AES-128-GCM: `sealed` ends in its tag, `plain` has room for all but the tag. Returns 1, or 0 when the tag is
+// wrong; `plain` then holds nothing that may be used.
+int chost_quic_unseal(const chost_quic *quic, const uint8_t *key, const uint8_t *nonce, const uint8_t *header,
+                      size_t header_length, const uint8_t *sealed, size_t sealed_length, uint8_t *plain);
 
 #endif
