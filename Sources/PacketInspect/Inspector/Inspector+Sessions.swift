@@ -2,7 +2,7 @@ extension Inspector {
   /// Changes handed to the store in one tick: enough for any real rate, little enough not to delay a verdict.
   private static var changesPerTick: Int { 4_096 }
 
-  /// Takes sessions up from the store, before the first packet.
+  /// Takes sessions up from the store, before the first packet or as soon as the store can be read.
   public mutating func takeUp(_ stored: [StoredSession]) { sessions.takeUp(stored) }
 
   /// Registers a session for an orchestrator. Idempotent.
