@@ -257,6 +257,27 @@ def test_locked_database_stops_nothing_and_is_written_after(lab, daemon):
     settled(running, 3)
 
 
+def test_database_locked_at_the_start_is_taken_up_late(lab, daemon):
+    running = daemon(agentTypes=types(2), sessions={"addresses": []})
+    start(running)
+    reach(lab, 1)
+    reach(lab, 2)
+    assert running.stop() == 0
+    with sqlite3.connect(running.directory / "state.sqlite", isolation_level=None) as database:
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute("BEGIN EXCLUSIVE")
+        running.start()
+        running.wait_for(event_type="stats", egress__kind="store-unavailable")
+        # Nobody knows yet who this is.
+        reach(lab, 3)
+        database.execute("ROLLBACK")
+    database.close()
+    running.wait_for(10, event_type="stats", egress__kind="store-recovered")
+    wait_until(lambda: [each["id"] for each in running.session_json("list", "--type", "research")] == ["live-2"])
+    reach(lab, 1)
+    reach(lab, 4, ok=False)
+
+
 def test_damaged_database_is_set_aside_and_begun_anew(lab, daemon):
     running = daemon()
     reach(lab, 1)

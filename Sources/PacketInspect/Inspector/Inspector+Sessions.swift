@@ -4,7 +4,7 @@ extension Inspector {
   /// Time between two such handovers, in nanoseconds: with the writer's own interval less than a second.
   private static var stateInterval: Int64 { 250_000_000 }
 
-  /// Takes sessions up from the store, before the first packet.
+  /// Takes sessions up from the store, before the first packet or as soon as the store can be read.
   public mutating func takeUp(_ stored: [StoredSession]) { sessions.takeUp(stored) }
 
   /// Registers a session for an orchestrator. Idempotent.

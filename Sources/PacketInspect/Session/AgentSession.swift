@@ -58,6 +58,19 @@ public struct AgentSession: Sendable {
     isUnsaved = false
   }
 
+  /// Adds what was stored of the session before it was taken up.
+  mutating func add(_ stored: StoredSession) {
+    budget.add(stored)
+    extendedBy += stored.state.extendedBy
+    figures.flows &+= stored.state.figures.flows
+    figures.bytesOut &+= stored.state.figures.bytesOut
+    figures.bytesIn &+= stored.state.figures.bytesIn
+    figures.refused &+= stored.state.figures.refused
+    figures.flags &+= stored.state.figures.flags
+    // The ceiling is looked up again, without arming the flags.
+    epoch = 0
+  }
+
   /// True the first time an entry is hit.
   mutating func isFirstDenyHit(_ match: DenyMatch) -> Bool { isFirstFlag(match.list + "\n" + match.entry) }
 

@@ -64,6 +64,26 @@ public struct DestinationBudget: Sendable {
     reached = stored.state.reached
   }
 
+  /// Adds what was stored earlier to what was counted since; the sum is to be stored.
+  mutating func add(_ stored: StoredSession) {
+    for (key, old) in stored.destinations {
+      var entry = entries[key] ?? Entry(record: old, isUnsaved: false)
+      if entries[key] != nil {
+        entry.record.firstSeen = min(entry.record.firstSeen, old.firstSeen)
+        entry.record.lastSeen = max(entry.record.lastSeen, old.lastSeen)
+        entry.record.contacts &+= old.contacts
+      }
+      if !entry.isUnsaved {
+        entry.isUnsaved = true
+        unsaved.append(key)
+      }
+      entries[key] = entry
+    }
+    overflow &+= stored.state.overflow
+    warned = warned || stored.state.warned
+    reached = reached || stored.state.reached
+  }
+
   /// Distinct destinations so far; with a window of a day, of the last day as of the latest look.
   public var used: Int { entries.count }
 

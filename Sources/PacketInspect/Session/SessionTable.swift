@@ -166,14 +166,20 @@ public struct SessionTable: Sendable {
 
   // MARK: Life
 
-  /// Takes sessions up from the store. Those that ended stay ended.
+  /// Takes sessions up from the store: usually before the first packet, later when the store could not be read then.
+  /// Those that ended stay ended; what one did since is added to what it had done.
   public mutating func takeUp(_ stored: [StoredSession]) {
-    for session in stored where session.state.ended == nil && byID[session.state.id] == nil {
-      _ = add(AgentSession(session))
-      guard !session.state.sources.isEmpty || !session.state.cgroups.isEmpty else { continue }
-      registered[session.state.id] = SessionRegistration(
-        id: session.state.id, agentType: session.state.agentType, sources: session.state.sources,
-        cgroups: session.state.cgroups)
+    for session in stored where session.state.ended == nil {
+      let state = session.state
+      if let known = byID[state.id] {
+        sessions[Int(known)].add(session)
+        markUnsaved(known)
+      } else {
+        _ = add(AgentSession(session))
+      }
+      guard registered[state.id] == nil, !state.sources.isEmpty || !state.cgroups.isEmpty else { continue }
+      registered[state.id] = SessionRegistration(
+        id: state.id, agentType: state.agentType, sources: state.sources, cgroups: state.cgroups)
     }
     rebuildRegistrations()
   }

@@ -71,7 +71,7 @@ struct InspectorHandler: PacketHandler {
   }
 
   mutating func tick(now: Timestamp) {
-    if let store = links.store, store.takeEverythingWanted() { inspector.storeEverything() }
+    lookAtStore()
     for session in evidence?.look(at: now) ?? [] {
       inspector.endGoneSession(session, reason: "cgroup-gone", at: now, into: &outbox)
     }
@@ -123,11 +123,19 @@ struct InspectorHandler: PacketHandler {
   }
 
   mutating func finish(now: Timestamp) {
-    if let store = links.store, store.takeEverythingWanted() { inspector.storeEverything() }
+    lookAtStore()
     outbox.isLast = true
     inspector.finish(now: now, into: &outbox)
     outbox.flush()
     publish()
+  }
+
+  /// The store may have been unreadable at the start, or have lost changes.
+  private mutating func lookAtStore() {
+    guard let store = links.store else { return }
+    let late = store.takeLate()
+    if !late.isEmpty { inspector.takeUp(late) }
+    if store.takeEverythingWanted() { inspector.storeEverything() }
   }
 
   private func publish() {

@@ -21,6 +21,8 @@ final class StoreWriter: Sendable {
   private let log: Logger
   private let stopping = Atomic(false)
   private let everythingWanted = Atomic(false)
+  private let hasLate = Atomic(false)
+  private let late = Mutex<[StoredSession]>([])
   private let lag = Atomic<Int64>(0)
   private let report: @Sendable (String, [(name: String, value: StatValue)]) -> Void
 
@@ -39,6 +41,16 @@ final class StoreWriter: Sendable {
     everythingWanted.load(ordering: .relaxed) && everythingWanted.exchange(false, ordering: .acquiringAndReleasing)
   }
 
+  /// Sessions of a store that could not be read at the start, once. One relaxed read when there are none.
+  func takeLate() -> [StoredSession] {
+    guard hasLate.load(ordering: .relaxed) else { return [] }
+    return late.withLockIfAvailable { late in
+      defer { late = [] }
+      hasLate.store(false, ordering: .relaxed)
+      return late
+    } ?? []
+  }
+
   /// Nanoseconds since everything was on disk; 0 when it is.
   var lagNanoseconds: Int64 { lag.load(ordering: .relaxed) }
 
@@ -46,7 +58,7 @@ final class StoreWriter: Sendable {
   func stop() { stopping.store(true, ordering: .releasing) }
 
   /// Opens the store and takes up what it holds. A damaged file is set aside; one that cannot be used just now is
-  /// tried again while the daemon runs, with nothing taken up.
+  /// tried again while the daemon runs, and taken up then.
   func start(at now: Timestamp) -> (store: SessionStore?, sessions: [StoredSession]) {
     for attempt in 0..<2 {
       do throws(SessionStore.Failure) {
@@ -73,7 +85,9 @@ final class StoreWriter: Sendable {
     var nextWrite = WallClock.now()
     var lastComplaint = Timestamp(nanoseconds: 0)
     var dirtySince: Timestamp?
-    var isFailing = false
+    // What could not be opened at the start was reported then.
+    var isFailing = opened == nil
+    var hasLoaded = opened != nil
     while true {
       // Read before the ring: what was added before the order to stop is still written.
       let isLast = stopping.load(ordering: .acquiring)
@@ -86,7 +100,7 @@ final class StoreWriter: Sendable {
       lag.store(dirtySince.map { now.since($0) } ?? 0, ordering: .relaxed)
       if now >= nextWrite || isLast {
         do throws(SessionStore.Failure) {
-          if store == nil { store = try reopen() }
+          if store == nil { store = try reopen(hasLoaded: &hasLoaded) }
           try store?.write(pending, at: now)
           pending = PendingState()
           dirtySince = nil
@@ -116,9 +130,17 @@ final class StoreWriter: Sendable {
     }
   }
 
-  /// Opens a store that was not there, or was set aside. What it holds is older than what the daemon knows.
-  private func reopen() throws(SessionStore.Failure) -> SessionStore {
+  /// Opens a store that was not there, or was set aside. The first time, what it holds is taken up late; later it is
+  /// older than what the daemon knows.
+  private func reopen(hasLoaded: inout Bool) throws(SessionStore.Failure) -> SessionStore {
     let store = try SessionStore(path: path)
+    if !hasLoaded {
+      let sessions = try store.load()
+      if let gap = try store.noteStart(at: WallClock.now()) { tell(gap) }
+      hasLoaded = true
+      late.withLock { $0 = sessions }
+      hasLate.store(true, ordering: .releasing)
+    }
     everythingWanted.store(true, ordering: .releasing)
     return store
   }

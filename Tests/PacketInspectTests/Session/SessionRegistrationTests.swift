@@ -71,6 +71,35 @@ struct SessionRegistrationTests {
     }
   }
 
+  @Test("what is taken up late is added to what was done since, and stored as a whole")
+  func takenUpLate() throws {
+    var table = SessionTable()
+    let index = try table.register(registration("one", "10.0.0.7"), policy: policy, at: now)
+    table.takeUnsaved(limit: 100) { _ in }
+    let keys: [DestinationKey] = [.v4(1), .v4(2), .v4(3)]
+    for key in keys.dropFirst() {
+      _ = table[index].budget.contact(key, evidence: .address, policy: nil, limit: 100, at: now)
+    }
+    let record = DestinationRecord(
+      firstSeen: Timestamp(seconds: 5), lastSeen: Timestamp(seconds: 6), contacts: 7, evidence: .sni)
+    let state = SessionState(
+      id: "one", agentType: "research", attribution: .registeredAddress, started: Timestamp(seconds: 5),
+      lastSeen: Timestamp(seconds: 6), reached: true, extendedBy: 2)
+    table.takeUp([StoredSession(state: state, destinations: [.v4(1): record, .v4(2): record])])
+    #expect(table.index(of: "one") == index)
+    #expect(try owner(of: "10.0.0.7", in: &table) == "one")
+    #expect(table[index].budget.used == 3)
+    #expect(table[index].budget.reached)
+    #expect(table[index].budgetPolicy?.destinations == 5)
+    let merged = try #require(table[index].budget.destinations[.v4(2)])
+    #expect(merged.contacts == 8)
+    #expect(merged.firstSeen == Timestamp(seconds: 5))
+    #expect(merged.lastSeen == now)
+    var stored: Set<DestinationKey> = []
+    table.takeUnsaved(limit: 100) { if case .destination(_, let key, _) = $0 { stored.insert(key) } }
+    #expect(stored == Set(keys))
+  }
+
   @Test("the end of the inspector hands over all that is not stored")
   func finish() throws {
     var inspector = Inspector(policy: policy, domains: NoDomains())
