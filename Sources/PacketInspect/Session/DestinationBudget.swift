@@ -37,19 +37,14 @@ public struct DestinationBudget: Sendable {
   /// Time between two looks for destinations that fell out of the window, in nanoseconds.
   private static let pruneInterval: Int64 = 60 * 1_000_000_000
 
-  private struct Entry: Sendable {
-    var record: DestinationRecord
-    var isUnsaved: Bool
-  }
-
-  private var entries: [DestinationKey: Entry] = [:]
+  private var entries = DestinationSet()
   /// Destinations beyond the limit: counted, not remembered.
   public private(set) var overflow: UInt64 = 0
   /// True when the warning was raised.
   public private(set) var warned = false
   /// True when the ceiling was reached and flagged.
   public private(set) var reached = false
-  private var unsaved: [DestinationKey] = []
+  private var unsavedCount = 0
   private var withdrawn: [DestinationKey] = []
   private var lastPrune: Timestamp?
 
@@ -58,7 +53,9 @@ public struct DestinationBudget: Sendable {
 
   /// A budget as it was stored.
   init(_ stored: StoredSession) {
-    entries = stored.destinations.mapValues { Entry(record: $0, isUnsaved: false) }
+    for (key, record) in stored.destinations {
+      entries.insert(DestinationSet.Entry(key: key, record: record, isUnsaved: false))
+    }
     overflow = stored.state.overflow
     warned = stored.state.warned
     reached = stored.state.reached
@@ -67,17 +64,15 @@ public struct DestinationBudget: Sendable {
   /// Adds what was stored earlier to what was counted since; the sum is to be stored.
   mutating func add(_ stored: StoredSession) {
     for (key, old) in stored.destinations {
-      var entry = entries[key] ?? Entry(record: old, isUnsaved: false)
-      if entries[key] != nil {
-        entry.record.firstSeen = min(entry.record.firstSeen, old.firstSeen)
-        entry.record.lastSeen = max(entry.record.lastSeen, old.lastSeen)
-        entry.record.contacts &+= old.contacts
+      guard let place = entries.place(of: key) else {
+        entries.insert(DestinationSet.Entry(key: key, record: old, isUnsaved: true))
+        unsavedCount += 1
+        continue
       }
-      if !entry.isUnsaved {
-        entry.isUnsaved = true
-        unsaved.append(key)
-      }
-      entries[key] = entry
+      entries[place].record.firstSeen = min(entries[place].record.firstSeen, old.firstSeen)
+      entries[place].record.lastSeen = max(entries[place].record.lastSeen, old.lastSeen)
+      entries[place].record.contacts &+= old.contacts
+      noteUnsaved(place)
     }
     overflow &+= stored.state.overflow
     warned = warned || stored.state.warned
@@ -88,13 +83,15 @@ public struct DestinationBudget: Sendable {
   public var used: Int { entries.count }
 
   /// The destinations.
-  public var destinations: [DestinationKey: DestinationRecord] { entries.mapValues(\.record) }
+  public var destinations: [DestinationKey: DestinationRecord] {
+    Dictionary(uniqueKeysWithValues: entries.entries.map { ($0.key, $0.record) })
+  }
 
   /// True when the destination is one of the session's.
-  public func contains(_ key: DestinationKey) -> Bool { entries[key] != nil }
+  public func contains(_ key: DestinationKey) -> Bool { entries.place(of: key) != nil }
 
   /// True when something is not stored yet.
-  var hasUnsaved: Bool { !unsaved.isEmpty || !withdrawn.isEmpty }
+  var hasUnsaved: Bool { unsavedCount > 0 || !withdrawn.isEmpty }
 
   /// Takes one contact into account.
   ///
@@ -104,14 +101,10 @@ public struct DestinationBudget: Sendable {
     _ key: DestinationKey, evidence: Evidence, policy: BudgetPolicy?, limit: Int, at now: Timestamp
   ) -> BudgetOutcome {
     if policy?.window == .day { prune(at: now) }
-    if var known = entries[key] {
-      known.record.lastSeen = max(known.record.lastSeen, now)
-      known.record.contacts &+= 1
-      if !known.isUnsaved {
-        known.isUnsaved = true
-        unsaved.append(key)
-      }
-      entries[key] = known
+    if let place = entries.place(of: key) {
+      entries[place].record.lastSeen = max(entries[place].record.lastSeen, now)
+      entries[place].record.contacts &+= 1
+      noteUnsaved(place)
       return BudgetOutcome(admitted: true, isNew: false, raisesWarning: false, raisesReached: false)
     }
     let holds = policy?.onReach == .hold
@@ -126,8 +119,8 @@ public struct DestinationBudget: Sendable {
       return BudgetOutcome(admitted: !holds, isNew: true, raisesWarning: false, raisesReached: false)
     }
     let record = DestinationRecord(firstSeen: now, lastSeen: now, contacts: 1, evidence: evidence)
-    entries[key] = Entry(record: record, isUnsaved: true)
-    unsaved.append(key)
+    entries.insert(DestinationSet.Entry(key: key, record: record, isUnsaved: true))
+    unsavedCount += 1
     var outcome = BudgetOutcome(admitted: true, isNew: true, raisesWarning: false, raisesReached: false)
     guard let policy else { return outcome }
     if entries.count >= policy.destinations {
@@ -142,9 +135,22 @@ public struct DestinationBudget: Sendable {
 
   /// Takes back a destination that only one flow, nameless at the time, had put there: its name came after all.
   public mutating func withdraw(_ key: DestinationKey) {
-    guard let entry = entries[key], entry.record.contacts <= 1 else { return }
-    entries[key] = nil
-    withdrawn.append(key)
+    guard let place = entries.place(of: key), entries[place].record.contacts <= 1 else { return }
+    remove { $0.key == key }
+  }
+
+  private mutating func noteUnsaved(_ place: Int) {
+    guard !entries[place].isUnsaved else { return }
+    entries[place].isUnsaved = true
+    unsavedCount += 1
+  }
+
+  private mutating func remove(where isGone: (DestinationSet.Entry) -> Bool) {
+    for entry in entries.entries where isGone(entry) {
+      withdrawn.append(entry.key)
+      if entry.isUnsaved { unsavedCount -= 1 }
+    }
+    entries.removeAll(where: isGone)
   }
 
   /// Arms both flags again: the ceiling moved.
@@ -155,21 +161,20 @@ public struct DestinationBudget: Sendable {
 
   /// Gives out what is not stored yet, at most `limit` destinations of it.
   mutating func takeUnsaved(limit: Int, _ body: (DestinationKey, DestinationRecord?) -> Void) {
-    for key in withdrawn where entries[key] == nil { body(key, nil) }
+    for key in withdrawn where entries.place(of: key) == nil { body(key, nil) }
     withdrawn.removeAll()
-    for key in unsaved.suffix(limit) {
-      guard var entry = entries[key] else { continue }
-      entry.isUnsaved = false
-      entries[key] = entry
-      body(key, entry.record)
+    var left = limit
+    for place in 0..<entries.count where unsavedCount > 0 && left > 0 && entries[place].isUnsaved {
+      entries[place].isUnsaved = false
+      unsavedCount -= 1
+      left -= 1
+      body(entries[place].key, entries[place].record)
     }
-    unsaved.removeLast(min(limit, unsaved.count))
   }
 
   /// Marks everything as not stored.
   mutating func markUnsaved() {
-    unsaved = Array(entries.keys)
-    for key in unsaved { entries[key]?.isUnsaved = true }
+    for place in 0..<entries.count { noteUnsaved(place) }
   }
 
   /// Forgets what was not contacted for a day.
@@ -177,10 +182,7 @@ public struct DestinationBudget: Sendable {
     if let last = lastPrune, now.since(last) < Self.pruneInterval { return }
     lastPrune = now
     let before = entries.count
-    for (key, entry) in entries where now.since(entry.record.lastSeen) > Self.day {
-      entries[key] = nil
-      withdrawn.append(key)
-    }
+    remove { now.since($0.record.lastSeen) > Self.day }
     // Room again: reaching the ceiling once more is news.
     if entries.count < before { rearm() }
   }

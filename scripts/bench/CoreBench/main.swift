@@ -1,7 +1,7 @@
 import Glibc
 
 /// Measures the core and prints samples as JSON: scripts/bench.sh runs it and does the statistics.
-let usage = "usage: CoreBench REPETITIONS [parse|inspect|crowded]"
+let usage = "usage: CoreBench REPETITIONS [parse|inspect|crowded|memory]"
 
 func fail(_ message: String, _ status: Int32) -> Never {
   print(message)
@@ -12,6 +12,10 @@ let arguments = CommandLine.arguments
 guard arguments.count == 2 || arguments.count == 3, let repetitions = Int(arguments[1]),
   (1...100_000).contains(repetitions)
 else { fail(usage, 64) }
+if arguments.count == 3, arguments[2] == "memory" {
+  print(MemoryBench.run(sessions: 10_000, destinations: 200))
+  exit(0)
+}
 let parts = arguments.count == 3 ? [arguments[2]] : ["parse", "inspect", "crowded"]
 guard let suffixes = SystemSuffixes() else { fail("CoreBench: no public suffix list here (package publicsuffix)", 1) }
 
