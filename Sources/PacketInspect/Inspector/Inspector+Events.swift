@@ -103,7 +103,8 @@ extension Inspector {
     let used = sessions[session].uploads.used(policy.window)
     let rest = policy.onReach == .hold ? "Destinations not yet contacted are held." : "The session goes on."
     let over = policy.window == .day ? "in the last 24 hours" : "over its life"
-    let summary = "\(used) bytes sent to external destinations \(over): the ceiling of \(policy.bytes) is reached. \(rest)"
+    let summary =
+      "\(used) bytes sent to external destinations \(over): the ceiling of \(policy.bytes) is reached. \(rest)"
     let evidence = [
       FlagEvidence("bytes", Int(clamping: used)), FlagEvidence("ceiling", Int(clamping: policy.bytes)),
     ]
