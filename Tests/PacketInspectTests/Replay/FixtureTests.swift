@@ -63,7 +63,9 @@ struct FixtureMutationTests {
     var inspections: UInt64 = 0
     let limits = InspectorLimits(flows: 512, namesPerSession: 64, streamBytes: 1 << 20)
     for name in Fixture.names {
-      var inspector = Inspector(policy: try Fixture.policy(name), domains: try PublicSuffixes(), limits: limits)
+      var inspector = Inspector(
+        policy: try Fixture.policy(name), domains: try PublicSuffixes(), quicCryptography: try LibcryptoQUIC(),
+        limits: limits)
       var sink = EventCollector()
       for packet in try Fixture.packets(name) {
         for length in 0..<packet.count {
