@@ -31,7 +31,8 @@ enum Fixture {
 
   /// The lines that a replay gives.
   static func lines(_ name: String) throws -> [String] {
-    var inspector = Inspector(policy: try policy(name), domains: try PublicSuffixes(), quicCryptography: try LibcryptoQUIC())
+    var inspector = Inspector(
+      policy: try policy(name), domains: try PublicSuffixes(), quicCryptography: try LibcryptoQUIC())
     var sink = EventCollector()
     let file = try capture(name)
     let summary = ReplayDriver.replay(file.rawSpan, through: &inspector, into: &sink)
