@@ -6,7 +6,7 @@
 
 # Debian packages by what they are for; each script asks for the sets that it needs.
 # shellcheck disable=SC2034  # read by the scripts that source this file
-PACKAGES_BUILD=(libnetfilter-queue-dev libmnl-dev libpsl-dev libssl-dev libcurl4-openssl-dev pkg-config git ca-certificates)
+PACKAGES_BUILD=(libnetfilter-queue-dev libmnl-dev libpsl-dev libssl-dev libcurl4-openssl-dev libsqlite3-dev libc6-dev pkg-config git ca-certificates)
 # shellcheck disable=SC2034
 PACKAGES_RUN=(publicsuffix iptables iproute2 procps conntrack kmod)
 # shellcheck disable=SC2034
