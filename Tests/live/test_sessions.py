@@ -247,7 +247,7 @@ def test_locked_database_stops_nothing_and_is_written_after(lab, daemon):
     running = daemon()
     reach(lab, 1)
     settled(running, 1)
-    with sqlite3.connect(running.directory / "state.sqlite", isolation_level=None) as database:
+    with sqlite3.connect(path, isolation_level=None) as database:
         database.execute("BEGIN EXCLUSIVE")
         reach(lab, 2)
         running.wait_for(10, event_type="stats", egress__kind="store-unavailable")
@@ -263,7 +263,7 @@ def test_database_locked_at_the_start_is_taken_up_late(lab, daemon):
     reach(lab, 1)
     reach(lab, 2)
     assert running.stop() == 0
-    with sqlite3.connect(running.directory / "state.sqlite", isolation_level=None) as database:
+    with sqlite3.connect(path, isolation_level=None) as database:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("BEGIN EXCLUSIVE")
         running.start()
@@ -316,3 +316,32 @@ def test_second_daemon_names_the_first(lab, daemon):
     assert running.session_json("list") == []
     (answer,) = lab.agent("ask", RESOLVERS[0], "docs-site.org", "A")
     assert answer["outcome"] == "ok"
+
+
+def test_strict_store_has_a_destination_before_its_first_packet_leaves(lab, daemon, tmp_path):
+    path = tmp_path / "state.sqlite"
+    running = daemon(agentTypes=types(200, "flag"), store={"path": str(path), "durability": "strict"})
+    for number in range(1, 9):
+        # The answer to the question is here, so the question has left: its name must be on disk already.
+        begun = time.monotonic()
+        answer = lab.agent("ask", RESOLVERS[0], f"dest{number}.com", "A")
+        took = time.monotonic() - begun
+        assert answer, "no answer"
+        assert f"n:dest{number}.com" in stored(path).get(SESSION, []), f"dest{number}.com is not on disk"
+        assert took < 1.0, "the packet waited for its patience, not for the disk"
+    # SIGKILL right behind an answer takes nothing away.
+    assert lab.agent("ask", RESOLVERS[0], "docs-site.org", "A")
+    running.stop(signal.SIGKILL)
+    assert "n:docs-site.org" in stored(path)[SESSION]
+
+
+def test_strict_store_on_a_bad_disk_delays_but_does_not_stop(lab, daemon, tmp_path):
+    path = tmp_path / "state.sqlite"
+    running = daemon(agentTypes=types(200, "flag"), store={"path": str(path), "durability": "strict"})
+    reach(lab, 1)
+    with sqlite3.connect(path, isolation_level=None) as locker:
+        locker.execute("BEGIN EXCLUSIVE")
+        reach(lab, 2)
+        locker.execute("ROLLBACK")
+    reach(lab, 3)
+    settled(running, 3)

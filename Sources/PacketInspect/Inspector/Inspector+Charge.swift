@@ -56,7 +56,9 @@ extension Inspector {
     if sessions[session].uploads.holds(sessions[session].uploadPolicy), !sessions[session].budget.contains(key) {
       return BudgetOutcome(admitted: false, isNew: true, raisesWarning: false, raisesReached: false)
     }
-    return sessions.contact(session, key, evidence, limit: limits.namesPerSession, at: now)
+    let outcome = sessions.contact(session, key, evidence, limit: limits.namesPerSession, at: now)
+    if outcome.isNew, outcome.admitted { counters.newDestinations &+= 1 }
+    return outcome
   }
 
   /// The first deny-list match of what a flow shows: the name it claims, then its server's address.

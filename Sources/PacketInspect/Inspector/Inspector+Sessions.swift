@@ -59,6 +59,11 @@ extension Inspector {
       sources: sessions.registration(of: id)?.sources ?? [], cgroups: sessions.registration(of: id)?.cgroups ?? [])
   }
 
+  /// Hands over what is not stored yet at once, not at the next tick.
+  public mutating func handOverState<Sink: EventSink>(into sink: inout Sink) {
+    sessions.takeUnsaved(limit: Self.changesPerTick) { sink.record($0) }
+  }
+
   /// Offers everything to the store again: it lost changes, or is a new one.
   public mutating func storeEverything() { sessions.markAllUnsaved() }
 

@@ -35,6 +35,8 @@ public struct InspectorCounters: Hashable, Sendable {
   public var flows: UInt64 = 0
   /// TCP packets with a wrong checksum, which no receiver accepts.
   public var badChecksum: UInt64 = 0
+  /// Destinations that became one of a session's.
+  public var newDestinations: UInt64 = 0
   /// Packets that had to wait until somebody could say whose they are.
   public var pending: UInt64 = 0
   /// Segments too far ahead to be kept; TCP sends them again.

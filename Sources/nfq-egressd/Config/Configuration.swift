@@ -98,7 +98,7 @@ struct Configuration: Sendable, Equatable {
   }
 
   struct Store: Sendable, Equatable {
-    enum Durability: String, CaseIterable, Sendable { case relaxed }
+    enum Durability: String, CaseIterable, Sendable { case relaxed, strict }
 
     /// The SQLite file; nil keeps everything in memory.
     var path: String? = "/var/lib/nfq-egressd/state.sqlite"

@@ -110,7 +110,7 @@ struct ConfigurationDecoder {
     if let value = store["path"], let path = filePath(value, "the path of a file, or 'none'") {
       configuration.store.path = value.isWord("none") ? nil : path
     }
-    store.read("durability", into: &configuration.store.durability, notBuilt: ["strict"])
+    store.read("durability", into: &configuration.store.durability)
   }
 
   /// A path that cannot be standard output or input.

@@ -39,10 +39,13 @@ struct Daemon {
       writerThread.join()
     }
     let desk = try ControlDesk(configuration.control, log: log)
-    let keeper = configuration.store.path.map { StateKeeper(path: $0, log: log, events: ring) }
+    let keeper = configuration.store.path.map {
+      StateKeeper(path: $0, isStrict: configuration.store.durability == .strict, log: log, events: ring)
+    }
     let leases = configuration.sessions.containers.map { _ in ContainerLeases(log: log) }
     let links = HandlerLinks(
-      policy: PolicyMailbox(), control: desk.mailbox, store: keeper?.writer, containers: leases)
+      policy: PolicyMailbox(), control: desk.mailbox, store: keeper?.writer, containers: leases,
+      waitsForStore: configuration.store.durability == .strict)
     let queue = try startQueue(
       configuration, current.snapshot, layout, ring, links, keeper?.sessions ?? [], seed: random.next())
     // From here on whatever goes wrong ends in order: every packet gets its verdict, every change is written.
@@ -50,6 +53,8 @@ struct Daemon {
     var watcher: ContainerWatcher?
     do {
       guard keeper?.begin() ?? true else { throw Failure(description: "no thread for the store") }
+      let control = queue.control
+      keeper?.writer.onDurable { control.wake() }
       try desk.open(for: queue.control)
       watcher = try watch(configuration, leases, queue.control)
       serve(queue, &signals, &current, compiler, links, ring, writer, keeper)

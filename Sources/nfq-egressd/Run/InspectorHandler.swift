@@ -32,6 +32,8 @@ struct HandlerLinks: Sendable {
   let store: StoreWriter?
   /// Nil without a container runtime.
   let containers: ContainerLeases?
+  /// True when packets to new destinations wait for the store (`store.durability: strict`).
+  var waitsForStore = false
   let published = PublishedCounters()
 }
 
@@ -41,6 +43,7 @@ struct InspectorHandler: PacketHandler {
   private var inspector: Inspector<PublicSuffixes>
   private var outbox: LiveSink
   private var held = HeldPackets()
+  private var unwritten = UnwrittenPackets()
   private let evidence: HostEvidence?
   private let links: HandlerLinks
   private var epoch: UInt32
@@ -64,9 +67,16 @@ struct InspectorHandler: PacketHandler {
   }
 
   mutating func answer(packet: RawSpan, meta: PacketMeta, id: PacketID, now: Timestamp) -> PacketAnswer {
+    let before = inspector.counters.newDestinations
     let decision = inspector.inspect(packet, meta: meta, now: now, into: &outbox)
-    guard decision.isPending else { return .decided(decision) }
-    held.add(packet, meta, id, at: now)
+    if decision.isPending {
+      held.add(packet, meta, id, at: now)
+      return .hold
+    }
+    guard links.waitsForStore, links.store != nil, inspector.counters.newDestinations != before,
+      decision.verdict.action == .accept
+    else { return .decided(decision) }
+    unwritten.add(decision, id, at: now)
     return .hold
   }
 
@@ -92,6 +102,12 @@ struct InspectorHandler: PacketHandler {
       } else {
         return PacketRelease(id: packet.id, decision: decision)
       }
+    }
+    if let store = links.store, !unwritten.isEmpty {
+      inspector.handOverState(into: &outbox)
+      outbox.flush()
+      if outbox.isStateOffered { unwritten.noteOffer(at: WallClock.now()) }
+      if let release = unwritten.next(durable: store.durableTime, now: now) { return release }
     }
     outbox.flush()
     return nil
@@ -177,6 +193,9 @@ struct LiveSink: EventSink {
   }
 
   var wantsState: Bool { state != nil }
+
+  /// True when the ring has taken every change.
+  var isStateOffered: Bool { (state?.count ?? 0) == 0 }
 
   mutating func record(_ event: consuming Event) {
     events.append(event)

@@ -12,9 +12,9 @@ final class StateKeeper {
   private var thread: PlainThread?
 
   /// Opens the store at `path` and takes up what it holds; makes its directory when that is missing.
-  init(path: String, log: Logger, events: HandoverRing<Event>) {
+  init(path: String, isStrict: Bool, log: Logger, events: HandoverRing<Event>) {
     Self.makeFolder(of: path)
-    writer = StoreWriter(path: path, log: log) { kind, figures in
+    writer = StoreWriter(path: path, isStrict: isStrict, log: log) { kind, figures in
       events.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures)))
     }
     (store, sessions) = writer.start(at: WallClock.now())

@@ -36,9 +36,11 @@ struct SessionStore {
   }
 
   /// Opens or makes the database at `path`, and brings it to the present schema.
-  init(path: String) throws(Failure) {
+  /// With `isStrict` what was written survives a loss of power too, not only the end of this process.
+  init(path: String, isStrict: Bool = false) throws(Failure) {
     do {
       var configuration = GRDB.Configuration()
+      if isStrict { configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") } }
       configuration.busyMode = .timeout(Self.lockPatience)
       pool = try DatabasePool(path: path, configuration: configuration)
       try StoreSchema.migrator.migrate(pool)

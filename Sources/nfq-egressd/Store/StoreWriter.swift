@@ -10,6 +10,9 @@ final class StoreWriter: Sendable {
   static let ringCapacity = 262_144
   /// Time between two writes, in nanoseconds: `relaxed` promises a second.
   private static let interval: Int64 = 250_000_000
+  /// Time between two looks at the ring, in nanoseconds; in `strict` packets wait for it.
+  private static let pause = 50_000_000
+  private static let strictPause = 1_000_000
   /// Time between two attempts after a failure.
   private static let retryInterval: Int64 = 1_000_000_000
   /// Time between two complaints.
@@ -18,6 +21,9 @@ final class StoreWriter: Sendable {
   /// Where the queue's thread leaves changes.
   let ring = HandoverRing<StateChange>(capacity: ringCapacity)
   private let path: String
+  private let isStrict: Bool
+  private let durableUntil = Atomic<Int64>(0)
+  private let wake = Mutex<(@Sendable () -> Void)?>(nil)
   private let log: Logger
   private let stopping = Atomic(false)
   private let everythingWanted = Atomic(false)
@@ -28,10 +34,11 @@ final class StoreWriter: Sendable {
 
   /// `report` is told of what reviewers must know: a store that was set aside, failures and their end.
   init(
-    path: String, log: Logger,
+    path: String, isStrict: Bool = false, log: Logger,
     report: @escaping @Sendable (String, [(name: String, value: StatValue)]) -> Void
   ) {
     self.path = path
+    self.isStrict = isStrict
     self.log = log
     self.report = report
   }
@@ -54,6 +61,12 @@ final class StoreWriter: Sendable {
   /// Nanoseconds since everything was on disk; 0 when it is.
   var lagNanoseconds: Int64 { lag.load(ordering: .relaxed) }
 
+  /// Everything handed over before this time is on disk. Moves in `strict` only.
+  var durableTime: Timestamp { Timestamp(nanoseconds: durableUntil.load(ordering: .acquiring)) }
+
+  /// Called on the writer's thread whenever `durableTime` has moved.
+  func onDurable(_ body: @escaping @Sendable () -> Void) { wake.withLock { $0 = body } }
+
   /// Asks for the rest to be written and the thread to end.
   func stop() { stopping.store(true, ordering: .releasing) }
 
@@ -62,7 +75,7 @@ final class StoreWriter: Sendable {
   func start(at now: Timestamp) -> (store: SessionStore?, sessions: [StoredSession]) {
     for attempt in 0..<2 {
       do throws(SessionStore.Failure) {
-        let store = try SessionStore(path: path)
+        let store = try SessionStore(path: path, isStrict: isStrict)
         let sessions = try store.load()
         if let gap = try store.noteStart(at: now) { tell(gap) }
         return (store, sessions)
@@ -91,6 +104,7 @@ final class StoreWriter: Sendable {
     while true {
       // Read before the ring: what was added before the order to stop is still written.
       let isLast = stopping.load(ordering: .acquiring)
+      let takenAt = WallClock.now()
       var taken = ring.take(spare: &spare)
       for change in taken.elements { pending.add(change) }
       if taken.lost > 0 { everythingWanted.store(true, ordering: .releasing) }
@@ -98,12 +112,13 @@ final class StoreWriter: Sendable {
       let now = WallClock.now()
       if pending.isEmpty { dirtySince = nil } else if dirtySince == nil { dirtySince = now }
       lag.store(dirtySince.map { now.since($0) } ?? 0, ordering: .relaxed)
-      if now >= nextWrite || isLast {
+      if now >= nextWrite || isLast || (isStrict && !isFailing && !pending.isEmpty) {
         do throws(SessionStore.Failure) {
           if store == nil { store = try reopen(hasLoaded: &hasLoaded) }
           try store?.write(pending, at: now)
           pending = PendingState()
           dirtySince = nil
+          if isStrict, taken.lost == 0 { announce(takenAt) }
           nextWrite = now.advanced(byNanoseconds: Self.interval)
           if isFailing {
             isFailing = false
@@ -125,15 +140,20 @@ final class StoreWriter: Sendable {
         try? store?.noteStop(at: WallClock.now())
         return
       }
-      var pause = timespec(tv_sec: 0, tv_nsec: 50_000_000)
+      var pause = timespec(tv_sec: 0, tv_nsec: isStrict ? Self.strictPause : Self.pause)
       unsafe nanosleep(&pause, nil)
     }
+  }
+
+  private func announce(_ time: Timestamp) {
+    durableUntil.store(time.nanoseconds, ordering: .releasing)
+    wake.withLock { $0 }?()
   }
 
   /// Opens a store that was not there, or was set aside. The first time, what it holds is taken up late; later it is
   /// older than what the daemon knows.
   private func reopen(hasLoaded: inout Bool) throws(SessionStore.Failure) -> SessionStore {
-    let store = try SessionStore(path: path)
+    let store = try SessionStore(path: path, isStrict: isStrict)
     if !hasLoaded {
       let sessions = try store.load()
       if let gap = try store.noteStart(at: WallClock.now()) { tell(gap) }

@@ -78,7 +78,7 @@ struct StrictnessTests {
   @Test(
     "a key whose part is not built yet says so",
     arguments: [
-      "categories: []", "privacy: {redactLabels: all}", "store: {durability: strict}", "metrics: {listen: x}",
+      "categories: []", "privacy: {redactLabels: all}", "metrics: {listen: x}",
       "onFailure: {pendingAttribution: hold}", "limits: {heldPackets: 1}",
       "agentTypes: {a: {categoryActions: {}}}", "agentTypes: {a: {shape: {}}}", "agentTypes: {a: {categories: {}}}",
       "queues: {count: 2}",
