@@ -74,7 +74,7 @@ def test_what_nobody_asked_the_host_for_is_the_resolvers_own(lab, daemon):
 def test_a_denied_or_held_name_never_reaches_the_stub(lab, daemon):
     running = daemon(agentTypes={"research": {"budget": {"destinations": 1, "onReach": "hold"}}})
     watch_output(lab)
-    assert ask_stub(lab, "denied.net")["outcome"] == "refused" or "denied.net" not in lab.questions_seen()
+    assert ask_stub(lab, "denied.net")["outcome"] != "ok"
     assert ask_stub(lab, "dest14.com")["outcome"] == "ok"
     assert ask_stub(lab, "dest15.com")["outcome"] != "ok"
     # What the session has contacted goes on, through the stub too.
@@ -143,6 +143,7 @@ class PodmanHost(Host):
         subprocess.run(command, check=True, timeout=30, capture_output=True, stdin=subprocess.DEVNULL)
 
     def clean(self):
+        """Leaves nothing behind."""
         for process in reversed(self.processes):
             process.terminate()
             try:

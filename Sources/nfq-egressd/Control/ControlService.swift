@@ -73,7 +73,8 @@ struct ControlService: Sendable {
 
   private func registration(_ request: ControlRequest) throws(ControlError) -> SessionRegistration {
     let id = try id(request)
-    guard SessionWord.isUsable(id), !id.hasPrefix(AgentType.unattributedName + "-"), id != SessionTable.resolverID else {
+    guard SessionWord.isUsable(id), !id.hasPrefix(AgentType.unattributedName + "-"), id != SessionTable.resolverID
+    else {
       throw ControlError(
         .badRequest,
         "\(quoted(id)) cannot be an id; use \(SessionWord.rule), and neither '\(SessionTable.resolverID)' nor what begins with '\(AgentType.unattributedName)-'"

@@ -175,6 +175,24 @@ struct ResolverTests {
     #expect(lab.events.last?.session?.id == "unattributed-10.88.0.10")
   }
 
+  @Test("may be queued by a cgroup of its own, which is then the session of what nobody asked for")
+  func ownCgroup() {
+    var lab = InspectorLab()
+    lab.askStub("good.example")
+    lab.inspector.evidence = OneCgroup(sender: Self.uplink.address, agentType: "unattributed")
+    lab.askUpstream("good.example")
+    #expect(lab.events.last?.session?.id == "task-1" && lab.events.last?.session?.isViaResolver == true)
+    lab.askUpstream("renewed.example")
+    #expect(lab.events.last?.session?.id == "cgroup:/resolver.service")
+    #expect(lab.destinations(of: "cgroup:/resolver.service") == ["renewed.example"])
+    // A cgroup that is an agent's asks for that agent.
+    lab.inspector.evidence = OneCgroup(sender: address("93.184.216.3"), agentType: "research")
+    lab.hook = .output
+    lab.ask("good.example", from: "93.184.216.3:40000")
+    #expect(lab.events.last?.session?.id == "cgroup:/resolver.service")
+    #expect(lab.events.last?.session?.isViaResolver == false)
+  }
+
   @Test("asks for one session or for none: an asked name carries no other with it")
   func severalQuestions() {
     var lab = InspectorLab()
@@ -249,6 +267,17 @@ struct ResolverTests {
     #expect(recent.asker(of: host("good.example"), at: now)?.session == 2)
     let known = (0..<100_000).filter { recent.asker(of: host("n\($0).example"), at: now) != nil }.count
     #expect(known > RecentQuestions.slots / 2 && known < RecentQuestions.slots)
+  }
+}
+
+/// Evidence that one sender's socket is in a cgroup.
+private struct OneCgroup: SessionEvidence {
+  var sender: IPAddress
+  var agentType: String
+
+  func finding(for endpoints: PacketEndpoints, meta: PacketMeta, isLastAsk: Bool, at now: Timestamp) -> SessionFinding {
+    guard endpoints.source == sender else { return .nothing }
+    return .claim(SessionClaim(id: "cgroup:/resolver.service", agentType: agentType, attribution: .cgroupSlot))
   }
 }
 
