@@ -6,7 +6,18 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import DAEMON, HOST_RESOLVER, RESOLVERS, SESSION, SETUP, at, configuration_for, setup_rules, wait_until
+from conftest import (
+    DAEMON,
+    HOST_RESOLVER,
+    PREFIX,
+    RESOLVERS,
+    SESSION,
+    SETUP,
+    at,
+    configuration_for,
+    setup_rules,
+    wait_until,
+)
 from test_containers import Host
 
 UPSTREAM = RESOLVERS[0]
@@ -83,6 +94,51 @@ def test_a_denied_or_held_name_never_reaches_the_stub(lab, daemon):
     assert "dest14.com" in seen and "denied.net" not in seen and "dest15.com" not in seen
     assert not upstream_questions(running, "denied.net") and not upstream_questions(running, "dest15.com")
     assert used(running, SESSION) == 1 and used(running, "resolver") in (None, 0)
+
+
+@pytest.fixture(name="resolvers_cgroup")
+def cgroup_of_the_resolver(lab):
+    """A cgroup with the host's resolver in it, whose upstream sockets are made anew for each question."""
+    root = next((line.split()[1] for line in open("/proc/mounts", encoding="utf-8") if line.split()[2] == "cgroup2"), None)
+    if root is None:
+        pytest.skip("no cgroup v2 tree is mounted")
+    probe = ["iptables", "-w", "-C", "OUTPUT", "-m", "cgroup", "--path", "nfqtest-none", "-j", "RETURN"]
+    if "cgroup" in lab.run("host", *probe, check=False).stderr.replace("nfqtest-none", ""):
+        pytest.skip("xt_cgroup is unusable here")
+    records = [line.split() for line in (lab.directory / "processes").read_text().splitlines()]
+    process = next(pid for pid, _, name in records if name == "unbound-host")
+    before = next(
+        line.split("::", 1)[1].strip()
+        for line in open(f"/proc/{process}/cgroup", encoding="utf-8")
+        if line.startswith("0::")
+    )
+    place = f"{root}/nfqtest-resolver-{os.getpid()}"
+    os.mkdir(place)
+    try:
+        with open(f"{place}/cgroup.procs", "w", encoding="utf-8") as members:
+            members.write(process)
+        yield place
+    finally:
+        with open(f"{root}{before}/cgroup.procs", "w", encoding="utf-8") as members:
+            members.write(process)
+        wait_until(lambda: not open(f"{place}/cgroup.procs", encoding="utf-8").read(), 5, "the cgroup is empty")
+        os.rmdir(place)
+
+
+def test_a_resolvers_own_cgroup_is_enough_to_join_its_questions(lab, daemon, resolvers_cgroup):
+    running = daemon()
+    rules = ["--interface", "agents0", "--cgroup", resolvers_cgroup, "--queues", "0", "--on-failure", "closed"]
+    # Not by `ip netns exec`: its fresh /sys hides the cgroups.
+    enter = ["nsenter", f"--net=/run/netns/{PREFIX}-host", "env", f"NFQ_EGRESSD_RUN_DIR={lab.directory}/rules"]
+    subprocess.run([*enter, SETUP, "install", *rules], check=True, timeout=30, stdin=subprocess.DEVNULL)
+    assert ask_stub(lab, "dest16.com")["outcome"] == "ok"
+    (event, *_) = wait_until(lambda: upstream_questions(running, "dest16.com"), 5, "the upstream question's event")
+    assert (at(event, "egress__session"), at(event, "egress__via")) == (SESSION, "resolver")
+    assert used(running, SESSION) == 1
+    # The answer was seen too.
+    assert lab.curl("--resolve", "dest16.com:443:93.184.217.16", "https://dest16.com/")[0] == 0
+    hello = running.wait_for(event_type="tls", tls__sni="dest16.com")
+    assert at(hello, "egress__destination__evidence") == "sni"
 
 
 # A resolver that knows every name: its A record is always the same.
