@@ -5,6 +5,14 @@ struct ContactOutcome {
   var destination: EventDestination?
   var raisesWarning = false
   var raisesReached = false
+  /// The session that a resolver on this host asked for; nil where the flow's own session is meant.
+  var asker: Int32?
+
+  /// Adds what a contact gave reason for.
+  mutating func take(_ outcome: BudgetOutcome) {
+    raisesReached = raisesReached || outcome.raisesReached
+    raisesWarning = raisesWarning || outcome.raisesWarning
+  }
 }
 
 extension Inspector {
@@ -36,8 +44,7 @@ extension Inspector {
       if case .domain = place.key {} else { flows[index].chargedAddress = name == nil && outcome.isNew }
       result.destination = EventDestination(
         key: place.key.text, evidence: place.evidence, isExternal: true, isNew: outcome.isNew && outcome.admitted)
-      result.raisesWarning = result.raisesWarning || outcome.raisesWarning
-      result.raisesReached = result.raisesReached || outcome.raisesReached
+      result.take(outcome)
       result.verdict = Verdict(.accept, .allowed)
       if !outcome.admitted {
         result.verdict = Verdict(.reject, .budgetHeld)

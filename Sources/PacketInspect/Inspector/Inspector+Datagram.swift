@@ -57,12 +57,16 @@ extension Inspector {
   mutating func judgeQuestions<Sink: EventSink>(
     _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
   ) -> Verdict {
-    let session = flows[index].session
     let server = flows[index].server
     var result = ContactOutcome(verdict: Verdict(.accept, .allowed, scope: .packet))
     if let match = DenyRule.match(address: server, policy: policy) {
       result = ContactOutcome(verdict: Verdict(match.action, match.reason, scope: .packet), match: match)
     }
+    // A refused server is the resolver's own doing, not that of the session it asks for.
+    if result.verdict.action == .accept { result.asker = asker(index, meta, now) }
+    let session = result.asker ?? flows[index].session
+    // What the resolver itself gave reason for, when it asks for somebody.
+    var carriers = ContactOutcome(verdict: Verdict(.accept, .allowed))
     let isTrusted = policy.parts.trustedResolvers.contains(server.canonical)
     // A question that is refused charges nobody, so that what follows it on its flow is still to be judged.
     if isTrusted || !policy.isExternal(server), result.verdict.action == .accept { flows[index].isCharged = true }
@@ -70,30 +74,36 @@ extension Inspector {
       judgeQuestion(question.name, session, now, &result)
     }
     if result.verdict.action == .accept, !isTrusted, policy.isExternal(server) {
-      // A resolver that nobody trusts is a destination like any other.
+      // A resolver that nobody trusts is a destination like any other, of whoever chose it.
       let key = DestinationKey(server)
-      let outcome = contact(session, key, .address, now)
-      result.raisesReached = result.raisesReached || outcome.raisesReached
-      result.raisesWarning = result.raisesWarning || outcome.raisesWarning
-      if result.destination == nil {
-        result.destination = EventDestination(
-          key: key.text, evidence: .address, isExternal: true, isNew: outcome.isNew && outcome.admitted)
+      let outcome = contact(flows[index].session, key, .address, now)
+      let place = EventDestination(
+        key: key.text, evidence: .address, isExternal: true, isNew: outcome.isNew && outcome.admitted)
+      if result.asker != nil {
+        carriers.destination = place
+        carriers.take(outcome)
+      } else {
+        result.take(outcome)
       }
+      if result.destination == nil { result.destination = place }
       if outcome.admitted {
         flows[index].isCharged = true
       } else {
         result.verdict = Verdict(.reject, .budgetHeld, scope: .packet)
+        result.asker = nil
       }
     }
-    if isTrusted, effective(result.verdict.action) == .accept {
+    if isTrusted || result.asker != nil, effective(result.verdict.action) == .accept {
       for question in message.questions {
         questions.ask(question.name, id: message.id, flow: flows[index].key, session: session, at: now)
       }
     }
+    if effective(result.verdict.action) == .accept { noteRecentQuestions(index, session, meta, now) }
     var event = event(.dnsQuery(message), on: index, at: now)
     describe(result, in: &event)
     sink.record(event)
     raiseFlags(result, index, now, &sink)
+    raiseFlags(carriers, index, now, &sink)
     if result.verdict.action != .accept {
       flows[index].reportedDrop = false
       reportDrop(index, result, length: meta.originalLength, now, &sink)
@@ -121,8 +131,7 @@ extension Inspector {
       return
     }
     let outcome = contact(session, key, .dnsQuery, now)
-    result.raisesReached = result.raisesReached || outcome.raisesReached
-    result.raisesWarning = result.raisesWarning || outcome.raisesWarning
+    result.take(outcome)
     result.destination = EventDestination(
       key: key.text, evidence: .dnsQuery, isExternal: true, isNew: outcome.isNew && outcome.admitted)
     result.verdict.reason = .allowed
@@ -133,13 +142,19 @@ extension Inspector {
   mutating func learn<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
     var event = event(.dnsAnswer(message), on: index, at: now)
     event.flow?.isReply = true
-    sink.record(event)
-    guard policy.parts.trustedResolvers.contains(flows[index].server.canonical) else { return }
+    let isTrusted = policy.parts.trustedResolvers.contains(flows[index].server.canonical)
+    var found: [(name: HostName, asked: Int32)] = []
     for question in message.questions {
       guard let asked = questions.answer(question.name, id: message.id, flow: flows[index].key, at: now) else {
         continue
       }
-      let chain = aliases(of: question.name)
+      let own = flows[index].session
+      if asked != own, mayBeResolver(sessions[own]), sessions[asked].ended == nil { attachAsker(asked, to: &event) }
+      if isTrusted { found.append((question.name, asked)) }
+    }
+    sink.record(event)
+    for (name, asked) in found {
+      let chain = aliases(of: name)
       for record in message.answers {
         // An owner speaks for its own name and for those that lead to it, not for those it leads to: whoever owns a
         // name may point it, and its hints, at anybody's.

@@ -18,8 +18,15 @@ extension Inspector {
       used: sessions[session].budget.used, ceiling: sessions[session].budgetPolicy?.destinations)
   }
 
-  /// An outcome's destination and verdict, as an event shows them.
+  /// Adds the session that a resolver asked for.
+  func attachAsker(_ session: Int32, to event: inout Event) {
+    attach(session, to: &event)
+    event.session?.isViaResolver = true
+  }
+
+  /// An outcome's destination and verdict, as an event shows them, and for whom a resolver asked.
   func describe(_ outcome: ContactOutcome, in event: inout Event) {
+    if let asker = outcome.asker { attachAsker(asker, to: &event) }
     event.destination = outcome.destination
     let action = effective(outcome.verdict.action)
     event.verdict = EventVerdict(
@@ -31,7 +38,7 @@ extension Inspector {
   mutating func raiseFlags<Sink: EventSink>(
     _ outcome: ContactOutcome, _ index: Int32, _ now: Timestamp, _ sink: inout Sink
   ) {
-    let session = flows[index].session
+    let session = outcome.asker ?? flows[index].session
     raiseBudgetFlags(outcome, session, now, &sink)
     if let match = outcome.match, sessions[session].isFirstDenyHit(match) {
       let place = match.line > 0 ? "\(match.list), line \(match.line)" : match.list
@@ -56,7 +63,7 @@ extension Inspector {
     _ kind: FlagKind, _ summary: String, _ evidence: [FlagEvidence], _ outcome: ContactOutcome, _ index: Int32,
     _ now: Timestamp, _ sink: inout Sink
   ) {
-    sessions[flows[index].session].figures.flags &+= 1
+    sessions[outcome.asker ?? flows[index].session].figures.flags &+= 1
     var event = event(.alert(flag(kind, summary, evidence)), on: index, at: now)
     describe(outcome, in: &event)
     sink.record(event)
@@ -125,7 +132,7 @@ extension Inspector {
   ) {
     guard !flows[index].reportedDrop else { return }
     flows[index].reportedDrop = true
-    sessions[flows[index].session].figures.refused &+= 1
+    sessions[outcome.asker ?? flows[index].session].figures.refused &+= 1
     var event = event(.drop(length: length), on: index, at: now)
     describe(outcome, in: &event)
     sink.record(event)

@@ -13,6 +13,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var deadlines: NamelessDeadlines
   var memory = NameMemory()
   var questions: OutstandingQuestions
+  var recentQuestions: RecentQuestions
   private var destinationKeys: DestinationKeyCache
   /// The sessions, with their destinations and budgets.
   public internal(set) var sessions = SessionTable()
@@ -51,6 +52,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     flows = FlowTable(capacity: limits.flows, seed: seed, firstID: firstFlowID)
     deadlines = NamelessDeadlines(capacity: limits.flows)
     questions = OutstandingQuestions(seed: seed)
+    recentQuestions = RecentQuestions(seed: seed)
     destinationKeys = DestinationKeyCache(seed: seed)
   }
 
@@ -242,7 +244,8 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       case .pending, .nothing, nil: break
       }
     }
-    let session = sessions.index(for: client, claim: claim, policy: policy, at: now)
+    let isResolvers = isFromClient && isResolversFlow(view, meta, now)
+    let session = sessions.index(for: client, claim: claim, isResolvers: isResolvers, policy: policy, at: now)
     let index = flows.insert(key, clientIsFirst: clientIsFirst, session: session, at: now)
     guard index >= 0 else { return -1 }
     counters.flows &+= 1

@@ -27,6 +27,8 @@ public struct SessionTable: Sendable {
   public static let maximumUnattributedDestinations = 262_144
   /// The shared session's id.
   public static let overflowID = "unattributed-overflow"
+  /// The id of the session of this host's resolvers.
+  public static let resolverID = "resolver"
 
   private var sessions: [AgentSession] = []
   private var free: [Int32] = []
@@ -60,9 +62,11 @@ public struct SessionTable: Sendable {
   public var indices: some Collection<Int32> { byID.values }
 
   /// The session whose packets come from `source`, made when it is new. What the shell claims comes first, then
-  /// registered addresses, then configured ones, then a session of the address's own.
+  /// registered addresses, then configured ones, then a session of the address's own; instead of that, with
+  /// `isResolvers`, the one of this host's resolvers.
   public mutating func index(
-    for source: IPAddress, claim: SessionClaim? = nil, policy: PolicySnapshot, at now: Timestamp
+    for source: IPAddress, claim: SessionClaim? = nil, isResolvers: Bool = false, policy: PolicySnapshot,
+    at now: Timestamp
   ) -> Int32 {
     if let claim, claim.attribution != .container || registeredSources.match(source.canonical) == nil {
       return refreshed(session(claim, at: now), policy)
@@ -73,7 +77,9 @@ public struct SessionTable: Sendable {
       byAddressEpoch = policy.epoch
     }
     let address = source.canonical
-    if let known = byAddress[address] { return refreshed(known, policy) }
+    if let known = byAddress[address], !isResolvers || sessions[Int(known)].attribution != .unattributed {
+      return refreshed(known, policy)
+    }
     let index: Int32
     if let id = registeredSources.match(address)?.value, let registration = registered[id] {
       index = session(
@@ -81,6 +87,8 @@ public struct SessionTable: Sendable {
     } else if let configured = policy.parts.sessionSources.match(address)?.value {
       index = session(
         SessionClaim(id: configured.id, agentType: configured.agentType, attribution: .address), at: now)
+    } else if isResolvers, let resolver = resolver(at: now) {
+      return refreshed(resolver, policy)
     } else {
       index = unattributed(address, at: now)
     }
@@ -109,6 +117,13 @@ public struct SessionTable: Sendable {
     if sessions[Int(index)].attribution == .unattributed {
       unattributedDestinations += sessions[Int(index)].budget.used - before
     }
+  }
+
+  /// The session of what this host's resolvers ask on nobody's behalf; nil when somebody else has its id.
+  private mutating func resolver(at now: Timestamp) -> Int32? {
+    if let known = byID[Self.resolverID], sessions[Int(known)].attribution != .resolver { return nil }
+    return session(
+      SessionClaim(id: Self.resolverID, agentType: AgentType.unattributedName, attribution: .resolver), at: now)
   }
 
   private mutating func unattributed(_ address: IPAddress, at now: Timestamp) -> Int32 {

@@ -48,6 +48,8 @@ public struct EventSession: Hashable, Sendable {
   public var agentType: String
   /// What its identity rests on.
   public var attribution: Attribution
+  /// True when the packet is a resolver's, which asks for this session.
+  public var isViaResolver = false
 }
 
 /// A destination in an event.

@@ -169,6 +169,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       json.member("session", session.id)
       json.member("agent_type", session.agentType)
       json.member("attribution", session.attribution.rawValue)
+      if session.isViaResolver { json.member("via", "resolver") }
     }
     if let destination = event.destination {
       json.key("destination")

@@ -73,10 +73,11 @@ struct ControlService: Sendable {
 
   private func registration(_ request: ControlRequest) throws(ControlError) -> SessionRegistration {
     let id = try id(request)
-    guard SessionWord.isUsable(id), !id.hasPrefix(AgentType.unattributedName + "-") else {
+    guard SessionWord.isUsable(id), !id.hasPrefix(AgentType.unattributedName + "-"), id != SessionTable.resolverID
+    else {
       throw ControlError(
         .badRequest,
-        "\(quoted(id)) cannot be an id; use \(SessionWord.rule), and do not begin with '\(AgentType.unattributedName)-'"
+        "\(quoted(id)) cannot be an id; use \(SessionWord.rule), and neither '\(SessionTable.resolverID)' nor what begins with '\(AgentType.unattributedName)-'"
       )
     }
     guard let type = request.agentType else { throw ControlError(.badRequest, "'agent_type' is missing") }

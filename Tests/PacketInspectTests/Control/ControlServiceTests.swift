@@ -81,6 +81,7 @@ struct ControlServiceTests {
       (#""id":"a""#, ControlErrorCode.badRequest), (#""id":"a","addresses":[]"#, .badRequest),
       (#""id":"a","adresses":["10.0.0.1"]"#, .badRequest), (#""id":"a b","addresses":["10.0.0.1"]"#, .badRequest),
       (#""id":"unattributed-10.0.0.1","addresses":["10.0.0.1"]"#, .badRequest),
+      (#""id":"resolver","addresses":["10.0.0.1"]"#, .badRequest),
       (#""id":"a","addresses":["10.0.0.300"]"#, .badRequest), (#""id":"a","addresses":["10.0.0.1/24"]"#, .badRequest),
       (#""id":"a","addresses":["0.0.0.0/0"]"#, .badRequest), (#""id":"a","cgroups":["/"]"#, .badRequest),
       (#""id":"a","cgroups":["relative"]"#, .badRequest), (#""id":"a","cgroups":["/a/../b"]"#, .badRequest),
