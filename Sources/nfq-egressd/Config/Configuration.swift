@@ -49,6 +49,7 @@ struct Configuration: Sendable, Equatable {
   /// What happens in each condition in which a packet cannot be judged as usual.
   struct OnFailure: Sendable, Equatable {
     enum Bypass: String, CaseIterable, Sendable { case closed, open }
+    enum Pending: String, CaseIterable, Sendable { case hold }
     enum Backlog: String, CaseIterable, Sendable { case dropEvents = "drop-events" }
 
     /// No daemon on the queue. The rules decide; this is what is expected of them.
@@ -65,6 +66,8 @@ struct Configuration: Sendable, Equatable {
     var flowTableFull = Action.accept
     /// The writers of events lag behind.
     var eventBacklog = Backlog.dropEvents
+    /// Nobody can say yet whose a packet is.
+    var pendingAttribution = Pending.hold
   }
 
   struct Limits: Sendable, Equatable {
@@ -74,6 +77,8 @@ struct Configuration: Sendable, Equatable {
     var namesPerSession = 4096
     /// Events that may wait for their writers.
     var eventRing = 65_536
+    /// Packets that may be held at one time: for their session, or in `strict` for the store.
+    var heldPackets: UInt32 = 256
   }
 
   struct Sessions: Sendable, Equatable {

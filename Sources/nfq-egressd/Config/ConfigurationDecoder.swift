@@ -66,12 +66,14 @@ struct ConfigurationDecoder {
       conditions.read("midstream", into: &configuration.onFailure.midstream)
       conditions.read("flowTableFull", into: &configuration.onFailure.flowTableFull)
       conditions.read("eventBacklog", into: &configuration.onFailure.eventBacklog)
+      conditions.read("pendingAttribution", into: &configuration.onFailure.pendingAttribution)
     }
     checkObserve(top, configuration)
     if let limits = top.mapping("limits") {
       limits.read("flows", into: &configuration.limits.flows, in: 1024...16_777_216)
       limits.read("namesPerSession", into: &configuration.limits.namesPerSession, in: 16...1_048_576)
       limits.read("eventRing", into: &configuration.limits.eventRing, in: 1024...16_777_216)
+      limits.read("heldPackets", into: &configuration.limits.heldPackets, in: 1...65_536)
     }
   }
 

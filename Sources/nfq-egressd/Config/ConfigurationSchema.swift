@@ -32,10 +32,12 @@ enum ConfigurationSchema {
     ("onFailure.midstream", "accept"),
     ("onFailure.flowTableFull", "accept"),
     ("onFailure.eventBacklog", "drop-events"),
+    ("onFailure.pendingAttribution", "hold"),
     ("limits", ""),
     ("limits.flows", "262144"),
     ("limits.namesPerSession", "4096"),
     ("limits.eventRing", "65536"),
+    ("limits.heldPackets", "256"),
     ("internalNetworks", "[10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7]"),
     ("internalNames", "[local, lan, internal, cluster.local, in-addr.arpa, ip6.arpa]"),
     ("trustedResolvers", "[system, well-known]"),
@@ -81,8 +83,6 @@ enum ConfigurationSchema {
   ]
 
   private static let notBuilt = [
-    "onFailure.pendingAttribution",
-    "limits.heldPackets",
     "denyLists[].maxAge",
     "categories",
     "agentTypes.*.categoryActions",

@@ -121,6 +121,7 @@ struct Daemon {
   ) throws -> RunningQueue {
     var options = QueueOptions(number: configuration.queues.first)
     options.length = configuration.queues.length
+    options.heldPackets = configuration.limits.heldPackets
     options.failOpen = configuration.onFailure.queueFull == .open
     let limits = InspectorLimits(
       flows: configuration.limits.flows, namesPerSession: configuration.limits.namesPerSession)

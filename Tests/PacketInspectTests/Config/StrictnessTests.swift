@@ -79,7 +79,6 @@ struct StrictnessTests {
     "a key whose part is not built yet says so",
     arguments: [
       "categories: []", "privacy: {redactLabels: all}", "metrics: {listen: x}",
-      "onFailure: {pendingAttribution: hold}", "limits: {heldPackets: 1}",
       "agentTypes: {a: {categoryActions: {}}}", "agentTypes: {a: {shape: {}}}", "agentTypes: {a: {categories: {}}}",
       "queues: {count: 2}",
       "denyLists: [{name: a, builtin: cloud-metadata, maxAge: 7d}]",
