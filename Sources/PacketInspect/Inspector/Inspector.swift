@@ -242,7 +242,8 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       case .pending, .nothing, nil: break
       }
     }
-    let session = sessions.index(for: client, claim: claim, policy: policy, at: now)
+    let session = sessions.index(
+      for: client, claim: claim, isSpoofed: spoofedAspect != nil, policy: policy, at: now)
     let index = flows.insert(key, clientIsFirst: clientIsFirst, session: session, at: now)
     guard index >= 0 else { return -1 }
     counters.flows &+= 1

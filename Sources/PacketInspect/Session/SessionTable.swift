@@ -60,10 +60,16 @@ public struct SessionTable: Sendable {
   public var indices: some Collection<Int32> { byID.values }
 
   /// The session whose packets come from `source`, made when it is new. What the shell claims comes first, then
-  /// registered addresses, then configured ones, then a session of the address's own.
+  /// registered addresses, then configured ones, then a session of the address's own. A spoofed source says nothing:
+  /// whoever has the address by right is not to be charged.
   public mutating func index(
-    for source: IPAddress, claim: SessionClaim? = nil, policy: PolicySnapshot, at now: Timestamp
+    for source: IPAddress, claim: SessionClaim? = nil, isSpoofed: Bool = false, policy: PolicySnapshot,
+    at now: Timestamp
   ) -> Int32 {
+    if isSpoofed {
+      guard let claim else { return refreshed(unattributed(source.canonical, at: now), policy) }
+      return refreshed(session(claim, at: now), policy)
+    }
     if let claim, claim.attribution != .container || registeredSources.match(source.canonical) == nil {
       return refreshed(session(claim, at: now), policy)
     }
