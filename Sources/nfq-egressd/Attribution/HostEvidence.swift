@@ -11,7 +11,6 @@ final class HostEvidence: SessionEvidence {
 
   private var cgroups: CgroupAttribution
   private var slotFile: CgroupSlotFile
-  private let layout: MarkLayout
   private var watched: [String: String] = [:]
   private let mount: CgroupMount?
   private var registered: Set<String> = []
@@ -20,8 +19,7 @@ final class HostEvidence: SessionEvidence {
   var leases = AddressLeases()
 
   /// Evidence under a configuration. Throws when the kernel has no sock_diag.
-  init(_ configuration: Configuration, layout: MarkLayout) throws(SocketDiagnosisError) {
-    self.layout = layout
+  init(_ configuration: Configuration) throws(SocketDiagnosisError) {
     slotFile = CgroupSlotFile()
     let mount = CgroupMount.find()
     self.mount = mount
@@ -69,7 +67,7 @@ final class HostEvidence: SessionEvidence {
       local: endpoints.source, localPort: endpoints.sourcePort, remote: endpoints.destination,
       remotePort: endpoints.destinationPort, proto: IPProtocol(rawValue: endpoints.proto),
       interface: meta.outputInterface)
-    guard let found = cgroups.attribute(socket, slot: layout.slot(of: meta.mark), uid: meta.uid, now: now) else {
+    guard let found = cgroups.attribute(socket, slot: meta.slot, uid: meta.uid, now: now) else {
       return .nothing
     }
     let attribution: Attribution
