@@ -4,7 +4,7 @@ Each test asks the daemon (events, `session list`, `session show`) and holds it 
 """
 
 import os
-import socket
+import subprocess
 import textwrap
 import time
 
@@ -19,7 +19,7 @@ from attribution_support import (
     run_in_cgroup,
     run_in_host,
 )
-from conftest import AGENT, PREFIX, RESOLVERS, at, wait_until
+from conftest import RESOLVERS, at, wait_until
 
 RESOLVER4, RESOLVER6 = RESOLVERS
 DATAGRAMS = 1000
@@ -233,19 +233,20 @@ def test_two_cgroups_of_one_host_are_two_sessions_over_tcp_and_udp_and_both_fami
             sites = {f"dest{site + index}.com" for site in (site4, site6)}
             assert running.destinations(name) == sites
             for site in sites:
-                wait_until(
-                    lambda: {"dns", "tls"} <= {event["event_type"] for event in running.find(egress__session=name)
-                                               if site in (at(event, "tls__sni"), question_of(event))},
-                    5, f"{site} is in an event of {name}")
+                wait_until(lambda: {"dns", "tls"} <= kinds_naming(running, name, site), 5, f"{name} has {site} in events")
             for event in of_session(running, name, "tls"):
                 assert (event["egress"]["attribution"], event["egress"]["agent_type"]) == ("cgroup", "research")
         assert set(running.sessions()) == {"s1", "s2"}
 
 
-def question_of(event):
-    """The name that a DNS event asks for."""
-    queries = at(event, "dns__queries") or [{}]
-    return queries[0].get("rrname")
+def kinds_naming(running, session, site):
+    """The types of a session's events that name a site."""
+    found = set()
+    for event in running.find(egress__session=session):
+        questions = [question.get("rrname") for question in at(event, "dns__queries") or []]
+        if site in [at(event, "tls__sni"), *questions]:
+            found.add(event["event_type"])
+    return found
 
 
 FORGET = textwrap.dedent(
@@ -301,18 +302,16 @@ def test_registered_cgroups_and_processes_are_charged_as_such(lab, tree, tmp_pat
     with cgroup_daemon(lab, tmp_path, tree) as running:
         running.session("start", "--id", "reg-path", "--type", "research", "--cgroup", f"/{tree.name}/plain")
         # A process is registered by its cgroup; here it is the test's own child that waits for its input.
-        import subprocess
-
         words = ["sh", "-c", 'echo 0 > "$1/cgroup.procs" && echo there && read -r _', "sh", str(tree / "other")]
         with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout.readline() == "there\n"
             running.session("start", "--id", "reg-pid", "--type", "research", "--pid", child.pid)
             child.stdin.close()
         # Registered where a pattern matches too: what was said explicitly counts.
-        running.session("start", "--id", "reg-over", "--type", "research", "--cgroup", f"/{tree.name}/agent-research-s1")
-        for index, (group, session) in enumerate(
-            [("plain", "reg-path"), ("other", "reg-pid"), ("agent-research-s1", "reg-over"), ("agent-research-s2", "s2")], 1
-        ):
+        over = f"/{tree.name}/agent-research-s1"
+        running.session("start", "--id", "reg-over", "--type", "research", "--cgroup", over)
+        groups = ("plain", "other", "agent-research-s1", "agent-research-s2")
+        for index, (group, session) in enumerate(zip(groups, ("reg-path", "reg-pid", "reg-over", "s2")), 1):
             agent_in_cgroup(lab, tree / group, "ask", RESOLVER4, "udp", f"dest{index}.com", "A")
             answer = agent_in_cgroup(lab, tree / group, "tls", f"93.184.217.{index}", f"dest{index}.com")
             assert answer["outcome"] == "ok", answer
@@ -330,9 +329,8 @@ def test_registered_cgroups_and_processes_are_charged_as_such(lab, tree, tmp_pat
 def test_a_hold_on_one_cgroup_leaves_the_other_alone(lab, tree, tmp_path):
     with cgroup_daemon(lab, tmp_path, tree, agent_types=types(1, "hold")) as running:
         one, two = tree / "agent-research-s1", tree / "agent-research-s2"
-        for group, address, expected in (
-            (one, "93.184.217.1", True), (one, "93.184.217.2", False), (two, "93.184.217.2", True), (one, "93.184.217.1", True)
-        ):
+        for group, last, expected in ((one, 1, True), (one, 2, False), (two, 2, True), (one, 1, True)):
+            address = f"93.184.217.{last}"
             (answer,) = agent_in_cgroup(lab, group, "http", address, "/", "x.test")
             assert (answer["outcome"] == "ok") == expected, (group, address, answer)
         assert {flag["egress"]["session"] for flag in running.alerts("budget-reached")} >= {"s1"}
