@@ -150,6 +150,26 @@ def test_a_reached_budget_holds_one_container_and_not_its_neighbour(lab, pods, w
     assert [seen["host"] for seen in lab.requests_seen()].count("dest7.com") == 1
 
 
+def test_a_restart_keeps_containers_sessions_and_ends_those_of_containers_removed_meanwhile(pods, watched):
+    running = watched(types(2, "hold"))
+    pods.run("stays", "--ip", "10.91.0.80", session="stays")
+    pods.run("goes", "--ip", "10.91.0.81", session="goes")
+    for number in (1, 2):
+        assert pods.curl("stays", f"https://dest{number}.com/") == 0
+    assert pods.curl("goes", "https://dest1.com/") == 0
+    assert running.stop() == 0
+    pods.remove("goes")
+    pods.run("comes", "--ip", "10.91.0.81", session="comes")
+    running.start()
+    ended = running.wait_for(event_type="stats", egress__kind="session-end", egress__session="goes")
+    assert ended["egress"]["reason"] == "container-gone" and ended["egress"]["destinations"] == 1
+    assert pods.curl("stays", "https://dest3.com/") != 0
+    assert pods.curl("comes", "https://dest3.com/") == 0
+    assert running.destinations("comes") == {"dest3.com"}
+    assert running.destinations("stays") == {"dest1.com", "dest2.com"}
+    assert set(running.sessions()) == {"stays", "comes"}
+
+
 SPOOF = textwrap.dedent(
     """
     import socket, struct, sys

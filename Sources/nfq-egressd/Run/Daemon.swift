@@ -152,7 +152,13 @@ struct Daemon {
       onChange: { change in
         leases.take(change, at: WallClock.now())
         control.wake()
-      }, onNotice: { log.info("\($0)") })
+      },
+      onNotice: { notice in
+        log.info("\(notice)")
+        guard case .connected = notice else { return }
+        leases.noteListing()
+        control.wake()
+      })
     guard let watcher else { throw Failure(description: "no thread for the container runtime") }
     return watcher
   }
