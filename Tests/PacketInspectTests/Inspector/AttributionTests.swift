@@ -16,6 +16,34 @@ struct AttributionTests {
     .claim(SessionClaim(id: "slot-\(meta.slot)", agentType: "research", attribution: .cgroupSlot))
   }
 
+  /// Counts how often it is asked.
+  private final class Counting: SessionEvidence {
+    private(set) var asked = 0
+
+    func finding(
+      for _: PacketEndpoints, meta _: PacketMeta, isLastAsk _: Bool, at _: Timestamp
+    ) -> SessionFinding {
+      asked += 1
+      return .claim(SessionClaim(id: "one", agentType: "research", attribution: .cgroup))
+    }
+  }
+
+  @Test("asks the host once a flow, however many packets it has")
+  func askedOnce() {
+    var lab = InspectorLab()
+    let evidence = Counting()
+    lab.inspector.evidence = evidence
+    lab.hook = .output
+    let connection = TCPClient("93.184.216.10:443", from: lab.freshEndpoint())
+    lab.open(connection)
+    lab.send(connection.segment(hello("good.example")))
+    for part in 0..<20 { lab.send(connection.segment([23, 3, 3], at: 600 + UInt32(part))) }
+    #expect(evidence.asked == 1)
+    let datagram = PacketBuilder.udp(from: lab.freshEndpoint(), to: "93.184.216.24:9", payload: [1])
+    for _ in 0..<20 { lab.send(datagram) }
+    #expect(evidence.asked == 2)
+  }
+
   private func sent(_ lab: InspectorLab) -> [String: UInt64] {
     Dictionary(uniqueKeysWithValues: lab.inspector.sessionOverviews().map { ($0.id, $0.figures.bytesOut) })
   }
