@@ -32,6 +32,8 @@ public struct FlowState: Sendable {
   public var reportedDrop = false
   /// True when both sides sent FIN, or one RST.
   public var isClosing = false
+  /// The slot of its first packet (`PacketMeta.slot`).
+  public var slot: UInt8 = 0
   /// The session's index.
   public var session: Int32
   /// The policy epoch of the decision.

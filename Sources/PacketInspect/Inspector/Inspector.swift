@@ -109,7 +109,10 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       if isInside(index, tcp, sourceIsFirst: sourceIsFirst) { return refuseEvasion(index, meta, now, &sink) }
       end(index, now, &sink)
       index = -1
-    } else if index >= 0, isTurned(index, view, meta, sourceIsFirst: sourceIsFirst) {
+    } else if index >= 0,
+      isTurned(index, view, meta, sourceIsFirst: sourceIsFirst)
+        || isAnothers(index, view, meta, sourceIsFirst: sourceIsFirst)
+    {
       end(index, now, &sink)
       index = -1
     }
@@ -195,6 +198,15 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       && flows[index].clientIsFirst != sourceIsFirst
   }
 
+  /// True for a packet of another control group's socket with the same endpoints: a datagram's port is free as soon as
+  /// its socket is closed, and echo requests have none. A new TCP connection shows itself by its SYN.
+  private func isAnothers(
+    _ index: Int32, _ view: borrowing PacketView, _ meta: PacketMeta, sourceIsFirst: Bool
+  ) -> Bool {
+    meta.hook == .output && meta.slot != flows[index].slot && view.proto != .tcp
+      && flows[index].clientIsFirst == sourceIsFirst
+  }
+
   /// Whose side is inspected. Live, our rules queue what agents send, and DNS answers to them: the sender is the
   /// agent, whoever opened the connection. What comes from port 53 is an answer when its question was seen; without
   /// one (the daemon has just started) only from a trusted resolver to the operator's own, or an agent that sends
@@ -245,12 +257,14 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       }
     }
     let isResolvers = isFromClient && isResolversFlow(view, meta, now)
-    let session = sessions.index(for: client, claim: claim, isResolvers: isResolvers, policy: policy, at: now)
+    let session = sessions.index(
+      for: client, claim: claim, isSpoofed: spoofedAspect != nil, isResolvers: isResolvers, policy: policy, at: now)
     let index = flows.insert(key, clientIsFirst: clientIsFirst, session: session, at: now)
     guard index >= 0 else { return -1 }
     counters.flows &+= 1
     sessions.beginFlow(session, at: now)
     flows[index].isExternal = policy.isExternal(flows[index].server)
+    flows[index].slot = meta.slot
     if let spoofedAspect { raiseSpoofed(index, spoofedAspect, now, &sink) }
     if let tcp = view.tcp {
       flows[index].isMidstream = !tcp.flags.contains(.syn)

@@ -33,6 +33,8 @@ public struct PacketMeta: Sendable {
   public var checksumsUnreliable: Bool
   /// The sender's link-layer address (NFQA_HWADDR), where the packet came in by a link that has one.
   public var hardwareAddress: HardwareAddress?
+  /// The rules' `--cgroup` that the sending socket is in, from the mark: 1 to 63, or 0 for none.
+  public var slot: UInt8 = 0
   /// True when the packet was held for want of attribution and cannot be held again.
   public var hasWaited = false
 

@@ -30,6 +30,9 @@ public struct AddressLeases: Sendable {
   /// Number of leases.
   public var count: Int { leases.count }
 
+  /// Whether a runtime has told its networks.
+  public var hasNetworks: Bool { !networks.isEmpty }
+
   /// Leases that found no room, ever.
   public private(set) var refused: UInt64 = 0
 

@@ -63,11 +63,17 @@ public struct SessionTable: Sendable {
 
   /// The session whose packets come from `source`, made when it is new. What the shell claims comes first, then
   /// registered addresses, then configured ones, then a session of the address's own; instead of that, with
-  /// `isResolvers`, the one of this host's resolvers.
+  /// `isResolvers`, the one of this host's resolvers. A spoofed source says nothing: whoever has the address by right is
+  /// not to be charged.
   public mutating func index(
-    for source: IPAddress, claim: SessionClaim? = nil, isResolvers: Bool = false, policy: PolicySnapshot,
+    for source: IPAddress, claim: SessionClaim? = nil, isSpoofed: Bool = false, isResolvers: Bool = false,
+    policy: PolicySnapshot,
     at now: Timestamp
   ) -> Int32 {
+    if isSpoofed {
+      guard let claim else { return refreshed(unattributed(source.canonical, at: now), policy) }
+      return refreshed(session(claim, at: now), policy)
+    }
     if let claim, claim.attribution != .container || registeredSources.match(source.canonical) == nil {
       return refreshed(session(claim, at: now), policy)
     }

@@ -36,6 +36,13 @@ public struct IPAddress: Hashable, Sendable {
     return self
   }
 
+  /// True for addresses that a sender gives itself on its own link: link-local ones (RFC 4291 section 2.5.6, RFC 3927),
+  /// and the unspecified address of who has none yet.
+  public var isLinkLocalOrUnspecified: Bool {
+    if isIPv4 { return v4 >> 16 == 0xa9fe || v4 == 0 }
+    return high >> 54 == 0xfe80 >> 6 || (high == 0 && low == 0)
+  }
+
   /// The address with all bits after the first `length` cleared.
   public func masked(_ length: Int) -> IPAddress {
     if isIPv4 {

@@ -14,12 +14,16 @@ final class ContainerLeases: Sendable {
     var released: [IPAddress] = []
     /// Sessions of which no container is left.
     var endedSessions: [String] = []
+    /// Sessions of all containers, when the runtime has listed them for the first time: others that the store brought
+    /// have ended while nobody looked.
+    var firstListing: Set<String>?
   }
 
   private struct State: Sendable {
     var update = Update(leases: AddressLeases())
     /// Session of each container that lives.
     var sessions: [String: String] = [:]
+    var isListed = false
   }
 
   private let state = Mutex(State())
@@ -50,6 +54,16 @@ final class ContainerLeases: Sendable {
     generation.add(1, ordering: .releasing)
   }
 
+  /// The runtime has listed all its containers. On the watcher's thread.
+  func noteListing() {
+    state.withLock { state in
+      guard !state.isListed else { return }
+      state.isListed = true
+      state.update.firstListing = Set(state.sessions.values)
+    }
+    generation.add(1, ordering: .releasing)
+  }
+
   /// What is new for the queue's thread, if its knowledge is older than that of `known`.
   func newer(than known: inout UInt64) -> Update? {
     let latest = generation.load(ordering: .acquiring)
@@ -58,6 +72,7 @@ final class ContainerLeases: Sendable {
       let update = state.update
       state.update.released = []
       state.update.endedSessions = []
+      state.update.firstListing = nil
       return update
     }
     guard let update else { return nil }

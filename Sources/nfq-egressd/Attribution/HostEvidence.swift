@@ -11,7 +11,6 @@ final class HostEvidence: SessionEvidence {
 
   private var cgroups: CgroupAttribution
   private var slotFile: CgroupSlotFile
-  private let layout: MarkLayout
   private var watched: [String: String] = [:]
   private let mount: CgroupMount?
   private var registered: Set<String> = []
@@ -20,8 +19,7 @@ final class HostEvidence: SessionEvidence {
   var leases = AddressLeases()
 
   /// Evidence under a configuration. Throws when the kernel has no sock_diag.
-  init(_ configuration: Configuration, layout: MarkLayout) throws(SocketDiagnosisError) {
-    self.layout = layout
+  init(_ configuration: Configuration) throws(SocketDiagnosisError) {
     slotFile = CgroupSlotFile()
     let mount = CgroupMount.find()
     self.mount = mount
@@ -69,7 +67,7 @@ final class HostEvidence: SessionEvidence {
       local: endpoints.source, localPort: endpoints.sourcePort, remote: endpoints.destination,
       remotePort: endpoints.destinationPort, proto: IPProtocol(rawValue: endpoints.proto),
       interface: meta.outputInterface)
-    guard let found = cgroups.attribute(socket, slot: layout.slot(of: meta.mark), uid: meta.uid, now: now) else {
+    guard let found = cgroups.attribute(socket, slot: meta.slot, uid: meta.uid, now: now) else {
       return .nothing
     }
     let attribution: Attribution
@@ -77,10 +75,17 @@ final class HostEvidence: SessionEvidence {
     case .slot: attribution = .cgroupSlot
     case .socket: attribution = registered.contains(found.session) ? .registeredCgroup : .cgroup
     }
-    if found.evidence == .socket, let path = found.path, watched.count < Self.maximumWatched {
+    if let path = sessionPath(of: found), watched[found.session] != nil || watched.count < Self.maximumWatched {
       watched[found.session] = path
     }
     return .claim(SessionClaim(id: found.session, agentType: found.agentType, attribution: attribution))
+  }
+
+  /// The session's own cgroup: processes in cgroups below it come and go.
+  private func sessionPath(of found: CgroupFinding) -> String? {
+    guard let path = found.path else { return nil }
+    guard let match = cgroups.rules.match(path), match.session == found.session else { return path }
+    return match.path
   }
 
   /// A packet that comes by, from a container or from nobody known.
@@ -94,8 +99,19 @@ final class HostEvidence: SessionEvidence {
     switch leases.lookup(source, at: now) {
     case .leased(let lease): return .claim(claim(lease))
     case .pending: return .pending
-    case .unknown: return .nothing
+    case .unknown: return unleased(source, meta)
     }
+  }
+
+  /// A packet from an address that no runtime gives out. A container's interface sends from its link-local address of
+  /// right, and from any other to hide.
+  private func unleased(_ source: IPAddress, _ meta: PacketMeta) -> SessionFinding {
+    let isOwnRight = source.canonical.isLinkLocalOrUnspecified
+    guard let sender = meta.hardwareAddress.flatMap({ leases.holder(of: $0) }) else {
+      // A container speaks on its link before the runtime announces it.
+      return isOwnRight && leases.hasNetworks ? .pending : .nothing
+    }
+    return isOwnRight ? .claim(claim(sender)) : .spoofed(claim(sender), aspect: SourceAspect.hardwareAddress.rawValue)
   }
 
   private func claim(_ lease: Lease) -> SessionClaim {

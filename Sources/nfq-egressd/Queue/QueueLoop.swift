@@ -84,9 +84,11 @@ struct QueueLoop<Handler: PacketHandler>: ~Copyable {
     _ socket: borrowing QueueSocket, handler: inout Handler, layout: MarkLayout, now: Timestamp
   ) throws(QueueError) {
     while let packet = socket.next() {
-      switch handler.answer(packet: packet.payload, meta: packet.meta, id: packet.id, now: now) {
+      var meta = packet.meta
+      meta.slot = layout.slot(of: meta.mark)
+      switch handler.answer(packet: packet.payload, meta: meta, id: packet.id, now: now) {
       case .decided(let decision):
-        try socket.give(layout.verdict(for: decision, received: packet.meta.mark), to: packet.id)
+        try socket.give(layout.verdict(for: decision, received: meta.mark), to: packet.id)
       case .hold:
         if !socket.hold(packet.id) { try socket.give(PacketVerdict(accepts: false, mark: nil), to: packet.id) }
       }

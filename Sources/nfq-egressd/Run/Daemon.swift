@@ -132,15 +132,15 @@ struct Daemon {
     inspector.takeUp(stored)
     let end = EndFlag()
     let handler = InspectorHandler(
-      inspector: inspector, epoch: policy.epoch, evidence: evidence(configuration, layout), events: ring, links: links)
+      inspector: inspector, epoch: policy.epoch, evidence: evidence(configuration), events: ring, links: links)
     let thread = try QueueThread(options, layout: layout, handler: handler) { _ in end.set() }
     return RunningQueue(thread: thread, end: end)
   }
 
   /// What this host knows of senders. Without sock_diag sessions are told apart by addresses alone.
-  private func evidence(_ configuration: Configuration, _ layout: MarkLayout) -> HostEvidence? {
+  private func evidence(_ configuration: Configuration) -> HostEvidence? {
     do throws(SocketDiagnosisError) {
-      return try HostEvidence(configuration, layout: layout)
+      return try HostEvidence(configuration)
     } catch {
       log.warning("control groups tell no sessions: \(error.description)")
       return nil
@@ -158,7 +158,13 @@ struct Daemon {
       onChange: { change in
         leases.take(change, at: WallClock.now())
         control.wake()
-      }, onNotice: { log.info("\($0)") })
+      },
+      onNotice: { notice in
+        log.info("\(notice)")
+        guard case .connected = notice else { return }
+        leases.noteListing()
+        control.wake()
+      })
     guard let watcher else { throw Failure(description: "no thread for the container runtime") }
     return watcher
   }

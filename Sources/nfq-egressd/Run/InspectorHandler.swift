@@ -122,7 +122,7 @@ struct InspectorHandler: PacketHandler {
     if let update = links.containers?.newer(than: &leasesSeen) {
       evidence?.leases = update.leases
       for address in update.released { inspector.forgetFlows(of: address, at: now, into: &outbox) }
-      for session in update.endedSessions {
+      for session in update.endedSessions + goneMeanwhile(update.firstListing) {
         inspector.endGoneSession(session, reason: "container-gone", at: now, into: &outbox)
       }
       held.askAgain()
@@ -136,6 +136,12 @@ struct InspectorHandler: PacketHandler {
       }
       ticket.answer(outcome)
     }
+  }
+
+  /// Sessions of containers that were removed while no daemon ran.
+  private func goneMeanwhile(_ living: Set<String>?) -> [String] {
+    guard let living else { return [] }
+    return inspector.sessionOverviews().filter { $0.attribution == .container && !living.contains($0.id) }.map(\.id)
   }
 
   mutating func finish(now: Timestamp) {

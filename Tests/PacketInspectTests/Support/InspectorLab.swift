@@ -118,6 +118,8 @@ struct InspectorLab {
   var sink = EventCollector()
   var now = Timestamp(seconds: 1_700_000_000)
   var hook: Hook = .forward
+  /// The slot of what is sent.
+  var slot: UInt8 = 0
   private var nextPort: UInt16 = 50_000
 
   init(_ policy: TestPolicy = TestPolicy(), limits: InspectorLimits = InspectorLimits(flows: 4_096)) {
@@ -144,7 +146,8 @@ struct InspectorLab {
   @discardableResult
   mutating func send(_ packet: [UInt8], checksumsUnreliable: Bool = true) -> Verdict {
     now = now.advanced(byNanoseconds: 1_000)
-    let meta = PacketMeta(hook: hook, originalLength: packet.count, checksumsUnreliable: checksumsUnreliable)
+    var meta = PacketMeta(hook: hook, originalLength: packet.count, checksumsUnreliable: checksumsUnreliable)
+    meta.slot = slot
     return inspector.inspect(packet.rawSpan, meta: meta, now: now, into: &sink).verdict
   }
 
