@@ -4,7 +4,7 @@ import Testing
 @testable import nfq_egressd
 
 /// What the first packet of a flow costs; later ones are not asked about (`AttributionTests`). The figures are printed
-/// and are those of the build that runs; the limit only catches what is wrong by orders of magnitude.
+/// and are those of the build that runs.
 @Suite("QueueLive: cost of attribution", .serialized, .enabled(if: Live.isEnabled))
 struct AttributionCostLiveTests {
   private static let rounds = 1_000
@@ -20,7 +20,6 @@ struct AttributionCostLiveTests {
       for _ in 0..<Self.rounds { found = evidence.finding(for: endpoints, meta: meta, isLastAsk: false, at: now) }
     }
     print("attribution by \(kind): \(took / Self.rounds) a flow")
-    #expect(took / Self.rounds < .milliseconds(1))
     return found
   }
 
