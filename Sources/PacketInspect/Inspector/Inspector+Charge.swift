@@ -49,8 +49,7 @@ extension Inspector {
   }
 
   /// Takes a contact into a session's budget.
-  mutating func contact(_ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ now: Timestamp)
-    -> BudgetOutcome
+  mutating func contact(_ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ now: Timestamp) -> BudgetOutcome
   {
     sessions[session].budget.contact(
       key, evidence: evidence, policy: sessions[session].budgetPolicy, limit: limits.namesPerSession, at: now)
@@ -84,11 +83,7 @@ extension Inspector {
       if literal.canonical == server.canonical { return [nameless(flow, serverIsExternal, now)] }
     } else if memory.corroborates(name, address: server, at: now) {
       let isExternal = serverIsExternal && policy.isExternal(name)
-      return [
-        Place(
-          key: DestinationKey(name, registrable: domains), evidence: claim == .sni ? .sni : .host,
-          isExternal: isExternal)
-      ]
+      return [Place(key: DestinationKey(name, registrable: domains), evidence: claim == .sni ? .sni : .host, isExternal: isExternal)]
     }
     let unverified: Evidence = claim == .sni ? .sniUnverified : .hostUnverified
     let claimed = Place(

@@ -12,8 +12,7 @@ extension Inspector {
     let serverPort = flows[index].serverPort
     let isStandard = serverPort == 53 || (meta.hook == .replay && flows[index].clientPort == 53)
     let mayBeDNS =
-      isStandard
-      || (!Self.isLinkLocalNaming(serverPort)
+      isStandard || (!Self.isLinkLocalNaming(serverPort)
         && (fromClient ? DNSMessage.looksLikeQuery(view.payload) : DNSMessage.looksLikeResponse(view.payload)))
     if mayBeDNS, view.payload.byteCount > 0 {
       let failure = DNSMessage.parse(view.payload, into: &message)
@@ -129,9 +128,7 @@ extension Inspector {
     sink.record(event)
     guard policy.parts.trustedResolvers.contains(flows[index].server.canonical) else { return }
     for question in message.questions {
-      guard let asked = questions.answer(question.name, id: message.id, flow: flows[index].key, at: now) else {
-        continue
-      }
+      guard let asked = questions.answer(question.name, id: message.id, flow: flows[index].key, at: now) else { continue }
       var chain = [question.name]
       // Resolvers put aliases in order; a second pass forgives one that does not.
       for _ in 0..<2 {
