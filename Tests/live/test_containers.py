@@ -1,7 +1,8 @@
 """`nfq-egressd containers` against a real runtime: podman with containers on bridges, in a namespace of its own.
 
-Skipped, with the reason, where podman cannot run a container. Nothing of the machine's own podman is touched: storage,
-networks and sockets are in a temporary directory, bridges and firewall rules in the namespace.
+Skipped, with the reason, where podman cannot run a container. The machine's own containers are not touched: storage,
+networks and sockets are in a temporary directory, bridges and firewall rules in the namespace. Only podman's book of
+given addresses is one for all (/run/containers/networks), so the networks have names of their own.
 """
 
 import json
@@ -23,6 +24,7 @@ SOON = 1.0
 # Limits that a container on a test machine may not be able to raise.
 ULIMITS = '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\n'
 APPLETS = ["sh", "sleep"]
+FOUR, BOTH = f"four-{os.getpid()}", f"both-{os.getpid()}"
 
 
 class Host:
@@ -73,8 +75,8 @@ class Host:
             (programs / applet).symlink_to("busybox")
         archive = shutil.make_archive(str(self.directory / "image"), "tar", self.directory / "image")
         self.podman("import", archive, "agent")
-        self.podman("network", "create", "--subnet", "10.91.0.0/24", "four")
-        self.podman("network", "create", "--subnet", "10.92.0.0/24", "--ipv6", "--subnet", "fd92::/64", "both")
+        self.podman("network", "create", "--subnet", "10.91.0.0/24", FOUR)
+        self.podman("network", "create", "--subnet", "10.92.0.0/24", "--ipv6", "--subnet", "fd92::/64", BOTH)
 
     def start_service(self):
         """Starts the API and waits until its socket is there."""
@@ -111,6 +113,7 @@ class Host:
     def clean(self):
         """Leaves nothing behind."""
         self.remove_all()
+        self.podman("network", "rm", FOUR, BOTH, check=False)
         self.stop_service()
         with open("/proc/mounts", encoding="utf-8") as mounts:
             ours = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{self.directory}/")]
@@ -130,7 +133,7 @@ def machine():
     try:
         try:
             host.prepare()
-            host.run("probe", "--network", "four")
+            host.run("probe", "--network", FOUR)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             pytest.skip(f"podman cannot run a container here: {str(error).splitlines()[-1]}")
         host.remove_all()
@@ -221,9 +224,9 @@ def listing(host, *options):
 def test_containers_that_run_already_are_listed_with_labels_and_addresses(host):
     """Labels give session and type; every network's addresses of both families, with the true hardware address."""
     one = host.run(
-        "one", "--network", "four", "--ip", "10.91.0.11", labels={"egress.session": "s1", "egress.agent-type": "research"}
+        "one", "--network", FOUR, "--ip", "10.91.0.11", labels={"egress.session": "s1", "egress.agent-type": "research"}
     )
-    host.run("two", "--network", "both", "--ip", "10.92.0.12", "--ip6", "fd92::12")
+    host.run("two", "--network", BOTH, "--ip", "10.92.0.12", "--ip6", "fd92::12")
     known = listing(host)
     assert set(known) == {"one", "two"}
     assert (known["one"]["session"], known["one"]["agent_type"]) == ("s1", "research")
@@ -249,7 +252,7 @@ def test_containers_that_run_already_are_listed_with_labels_and_addresses(host):
 
 def test_the_table_for_people_shows_the_same(host):
     """The listing without --json."""
-    host.run("one", "--network", "four", "--ip", "10.91.0.11", labels={"egress.session": "s1"})
+    host.run("one", "--network", FOUR, "--ip", "10.91.0.11", labels={"egress.session": "s1"})
     result = subprocess.run(
         host.enter(DAEMON, "containers", "--socket", host.socket),
         stdin=subprocess.DEVNULL,
@@ -260,7 +263,7 @@ def test_the_table_for_people_shows_the_same(host):
     )
     row = next(line for line in result.stdout.splitlines() if "10.91.0.11" in line)
     assert row.split()[1:4] == ["one", "s1", "unattributed"]
-    assert any(line.startswith("network both: fd92::/64") for line in result.stdout.splitlines())
+    assert any(line.startswith(f"network {BOTH}: fd92::/64") for line in result.stdout.splitlines())
 
 
 def test_starts_and_ends_are_seen_within_a_second(host):
@@ -268,7 +271,7 @@ def test_starts_and_ends_are_seen_within_a_second(host):
     with Watcher(host) as watcher:
         watcher.wait_for_notice("0 containers")
         for number in range(3):
-            one = host.run(f"c{number}", "--network", "four", labels={"egress.session": f"s{number}"})
+            one = host.run(f"c{number}", "--network", FOUR, labels={"egress.session": f"s{number}"})
             returned = time.monotonic()
             seen, change = watcher.wait_for("started", one)
             assert seen - returned < SOON
@@ -283,10 +286,10 @@ def test_starts_and_ends_are_seen_within_a_second(host):
 def test_an_address_that_goes_to_another_container_ends_with_the_former_first(host):
     """Replaced on the same address: an end, then another container's start."""
     with Watcher(host) as watcher:
-        former = host.run("former", "--network", "both", "--ip", "10.92.0.50", labels={"egress.session": "old"})
+        former = host.run("former", "--network", BOTH, "--ip", "10.92.0.50", labels={"egress.session": "old"})
         watcher.wait_for("started", former)
         host.podman("rm", "-f", "-t", "0", former)
-        latter = host.run("latter", "--network", "both", "--ip", "10.92.0.50", labels={"egress.session": "new"})
+        latter = host.run("latter", "--network", BOTH, "--ip", "10.92.0.50", labels={"egress.session": "new"})
         begun, change = watcher.wait_for("started", latter)
         ended, _ = watcher.wait_for("ended", former)
         assert ended <= begun
@@ -297,16 +300,16 @@ def test_an_address_that_goes_to_another_container_ends_with_the_former_first(ho
 def test_networks_that_a_container_joins_and_leaves_change_its_addresses(host):
     """podman network connect and disconnect."""
     with Watcher(host) as watcher:
-        one = host.run("one", "--network", "four")
+        one = host.run("one", "--network", FOUR)
         watcher.wait_for("started", one)
         joining = time.monotonic()
-        host.podman("network", "connect", "both", one)
+        host.podman("network", "connect", BOTH, one)
         _, change = watcher.wait_for("started", one, after=joining)
         assert len(addresses(change)) == 3
         leaving = time.monotonic()
-        host.podman("network", "disconnect", "four", one)
+        host.podman("network", "disconnect", FOUR, one)
         _, change = watcher.wait_for("started", one, after=leaving)
-        assert {entry["network"] for entry in change["addresses"]} == {"both"}
+        assert {entry["network"] for entry in change["addresses"]} == {BOTH}
 
 
 def test_the_runtime_may_come_later_and_go_and_come_again(machine):
@@ -316,14 +319,14 @@ def test_the_runtime_may_come_later_and_go_and_come_again(machine):
             watcher.wait_for_notice("no container runtime")
             machine.start_service()
             watcher.wait_for_notice("0 containers")
-            kept = machine.run("kept", "--network", "four")
-            gone = machine.run("gone", "--network", "four")
+            kept = machine.run("kept", "--network", FOUR)
+            gone = machine.run("gone", "--network", FOUR)
             watcher.wait_for("started", kept)
             watcher.wait_for("started", gone)
             machine.stop_service()
             watcher.wait_for_notice("no container runtime", 2)
             machine.podman("rm", "-f", "-t", "0", gone)
-            fresh = machine.run("fresh", "--network", "four")
+            fresh = machine.run("fresh", "--network", FOUR)
             time.sleep(0.5)
             assert not [change for _, change in watcher.all("ended")]
             machine.start_service()
@@ -339,7 +342,7 @@ def test_the_runtime_may_come_later_and_go_and_come_again(machine):
 def test_a_restarted_container_is_known_with_the_address_that_it_has_then(host):
     """podman keeps network and address over a restart, others need not: the last word is what counts."""
     with Watcher(host) as watcher:
-        one = host.run("one", "--network", "four")
+        one = host.run("one", "--network", FOUR)
         watcher.wait_for("started", one)
         host.podman("restart", "-t", "0", one)
         time.sleep(SOON)
@@ -357,10 +360,10 @@ def test_a_restarted_container_is_known_with_the_address_that_it_has_then(host):
 
 def test_a_member_of_anothers_network_and_a_pod_are_told_by_the_owner(host):
     """`--network container:` has no address of its own; a pod's labels are those of the container that has them."""
-    owner = host.run("owner", "--network", "four", labels={"egress.session": "s1"})
+    owner = host.run("owner", "--network", FOUR, labels={"egress.session": "s1"})
     host.run("member", "--network", "container:owner", labels={"egress.session": "s2"})
     pod = ["--infra-image", "agent", "--infra-command", "sleep 300", "--infra-name", "infra"]
-    host.podman("pod", "create", "--name", "pod", "--network", "four", "--label", "egress.session=s3", *pod)
+    host.podman("pod", "create", "--name", "pod", "--network", FOUR, "--label", "egress.session=s3", *pod)
     host.run("inside", "--pod", "pod", labels={"egress.session": "s4"})
     known = listing(host)
     assert known["member"]["shares_network_of"] == owner
@@ -374,16 +377,16 @@ def test_a_member_of_anothers_network_and_a_pod_are_told_by_the_owner(host):
 def test_hostile_labels_are_refused_with_a_warning(host):
     """A session cannot be called what would break events or stand for nobody."""
     with Watcher(host) as watcher:
-        one = host.run("one", "--network", "four", labels={"egress.session": 'x"\n{}', "container": "f" * 64})
+        one = host.run("one", "--network", FOUR, labels={"egress.session": 'x"\n{}', "container": "f" * 64})
         _, change = watcher.wait_for("started", one)
         assert change["session"] == f"one-{one[:12]}"
         watcher.wait_for_notice("cannot be a session's id")
-        two = host.run("two", "--network", "four", labels={"egress.session": "s2", "large": "x" * 100_000})
+        two = host.run("two", "--network", FOUR, labels={"egress.session": "s2", "large": "x" * 100_000})
         assert watcher.wait_for("started", two)[1]["session"] == "s2"
 
 
 def test_other_labels_can_be_chosen(host):
     """--session-label and --type-label."""
-    host.run("one", "--network", "four", labels={"org.example.run": "r1", "org.example.kind": "coder"})
+    host.run("one", "--network", FOUR, labels={"org.example.run": "r1", "org.example.kind": "coder"})
     known = listing(host, "--session-label", "org.example.run", "--type-label", "org.example.kind")
     assert (known["one"]["session"], known["one"]["agent_type"]) == ("r1", "coder")

@@ -44,8 +44,8 @@ missing_packages() {
   done
 }
 
-# Installs what is missing of its arguments. The packages' own services (unbound, nginx) are neither started nor
-# enabled: the lab runs these programs itself, inside its namespaces.
+# Installs what is missing of its arguments. The packages' own services (unbound, nginx, podman) are neither started
+# nor enabled: lab and tests run these programs themselves, inside their namespaces.
 install_packages() {
   local -a missing
   command -v dpkg-query >/dev/null || {
@@ -79,6 +79,10 @@ install_packages() {
       case $package in
       unbound) systemctl disable --quiet unbound.service >/dev/null 2>&1 || true ;;
       nginx-light) systemctl disable --quiet nginx.service >/dev/null 2>&1 || true ;;
+      podman)
+        systemctl disable --quiet podman.socket podman.service podman-restart.service podman-auto-update.timer \
+          >/dev/null 2>&1 || true
+        ;;
       esac
     done
   fi
