@@ -1,4 +1,3 @@
-import Glibc
 import Logging
 import PacketInspect
 
@@ -13,7 +12,7 @@ final class StateKeeper {
 
   /// Opens the store at `path` and takes up what it holds; makes its directory when that is missing.
   init(path: String, isStrict: Bool, log: Logger, events: HandoverRing<Event>) {
-    Self.makeFolder(of: path)
+    Folder.make(for: path)
     writer = StoreWriter(path: path, isStrict: isStrict, log: log) { kind, figures in
       events.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures)))
     }
@@ -31,11 +30,5 @@ final class StateKeeper {
     writer.stop()
     thread?.join()
     thread = nil
-  }
-
-  /// Best effort: when it cannot be made, opening the store says why. What agents reached is nobody else's business.
-  private static func makeFolder(of path: String) {
-    guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return }
-    unsafe mkdir(String(path[..<slash]), 0o700)
   }
 }

@@ -39,6 +39,7 @@ struct EventFile: ~Copyable {
 
   private static func open(_ path: String) throws(FileError) -> Int32 {
     guard path != "-" else { return STDOUT_FILENO }
+    Folder.make(for: path)
     let descriptor = unsafe Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
     guard descriptor >= 0 else {
       let reason = unsafe strerror(errno).map { unsafe String(cString: $0) } ?? "error \(errno)"
