@@ -379,3 +379,10 @@ def test_a_session_ends_with_its_cgroup(lab, tree, tmp_path, how):
         assert event["egress"]["reason"] == "cgroup-gone"
         assert time.monotonic() - gone < CGROUP_GONE
         assert "s1" not in running.sessions()
+        # Made anew, it is another cgroup than the one that the rule means: its packets would not be seen.
+        group.mkdir()
+        try:
+            stale = running.wait_for(CGROUP_GONE, event_type="stats", egress__kind="rule-stale")
+            assert stale["egress"]["path"].endswith("/agent-research-s1") and stale["egress"]["slot"] > 0
+        finally:
+            remove_cgroup(group)

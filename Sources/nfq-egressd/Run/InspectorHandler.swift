@@ -82,12 +82,22 @@ struct InspectorHandler: PacketHandler {
 
   mutating func tick(now: Timestamp) {
     lookAtStore()
-    for session in evidence?.look(at: now) ?? [] {
-      inspector.endGoneSession(session, reason: "cgroup-gone", at: now, into: &outbox)
-    }
+    lookAtHost(now)
     inspector.tick(now: now, into: &outbox)
     outbox.flush()
     publish()
+  }
+
+  private mutating func lookAtHost(_ now: Timestamp) {
+    guard let changes = evidence?.look(at: now) else { return }
+    for session in changes.goneSessions {
+      inspector.endGoneSession(session, reason: "cgroup-gone", at: now, into: &outbox)
+    }
+    for slot in changes.staleSlots {
+      let place = [("path", StatValue.text(slot.path)), ("slot", .count(UInt64(slot.slot)))]
+      let figures = place.map { (name: $0.0, value: $0.1) }
+      outbox.record(Event(time: now, body: .stats(kind: "rule-stale", figures: figures)))
+    }
   }
 
   /// Asked until nil after every receive, which makes it the moment to look at the mailboxes and to pass events on.
