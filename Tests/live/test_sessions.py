@@ -247,7 +247,7 @@ def test_locked_database_stops_nothing_and_is_written_after(lab, daemon):
     running = daemon()
     reach(lab, 1)
     settled(running, 1)
-    with sqlite3.connect(path, isolation_level=None) as database:
+    with sqlite3.connect(running.directory / "state.sqlite", isolation_level=None) as database:
         database.execute("BEGIN EXCLUSIVE")
         reach(lab, 2)
         running.wait_for(10, event_type="stats", egress__kind="store-unavailable")
@@ -263,7 +263,7 @@ def test_database_locked_at_the_start_is_taken_up_late(lab, daemon):
     reach(lab, 1)
     reach(lab, 2)
     assert running.stop() == 0
-    with sqlite3.connect(path, isolation_level=None) as database:
+    with sqlite3.connect(running.directory / "state.sqlite", isolation_level=None) as database:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("BEGIN EXCLUSIVE")
         running.start()
