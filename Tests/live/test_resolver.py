@@ -18,7 +18,7 @@ from conftest import (
     setup_rules,
     wait_until,
 )
-from test_containers import Host
+from test_containers import FOUR, Host
 
 UPSTREAM = RESOLVERS[0]
 HOST_ADDRESS = "93.184.216.2"
@@ -227,7 +227,7 @@ def podman_host_with_resolver():
         try:
             host.prepare()
             host.connect()
-            host.run("one", "--network", "four", "--ip", "10.91.0.11")
+            host.run("one", "--network", FOUR, "--ip", "10.91.0.11")
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             pytest.skip(f"podman cannot run a container here: {str(error).splitlines()[-1]}")
         yield host
@@ -241,7 +241,7 @@ def test_aardvark_dns_asks_for_the_container_that_asked_it(podman_host, tmp_path
     configuration = configuration_for(tmp_path, trustedResolvers=[host.nameserver], sessions={"addresses": sources})
     (tmp_path / "config.yaml").write_text(json.dumps(configuration))
     daemon = host.launch(*host.enter(DAEMON, "run", "--config", tmp_path / "config.yaml"))
-    bridge = json.loads(host.podman("network", "inspect", "four"))[0]["network_interface"]
+    bridge = json.loads(host.podman("network", "inspect", FOUR))[0]["network_interface"]
     host.rules("install", "--interface", bridge, "--all-output", "--queues", "0", "--on-failure", "closed")
     events = tmp_path / "eve.json"
 
