@@ -61,6 +61,8 @@ public struct AgentType: Hashable, Sendable {
   public var budget: BudgetPolicy?
   /// Its upload budget; nil for none.
   public var uploadBudget: UploadBudgetPolicy?
+  /// From where on the shape of its traffic is flagged.
+  public var shape = ShapePolicy()
 
   /// The type of sessions that nothing attributes.
   public static let unattributedName = "unattributed"

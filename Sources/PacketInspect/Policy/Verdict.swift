@@ -45,6 +45,14 @@ public enum Reason: String, Sendable, CaseIterable {
   case deniedName = "denied-name"
   /// A deny-list covers the address.
   case deniedAddress = "denied-address"
+  /// A reviewer blocked the session.
+  case sessionBlocked = "session-blocked"
+  /// A reviewer denied the destination.
+  case deniedByReviewer = "denied-by-reviewer"
+  /// A category whose action is `reject`.
+  case categoryDenied = "category-denied"
+  /// A category whose action is `hold`, and a destination the session had not contacted.
+  case categoryHeld = "category-held"
   /// A new destination beyond a budget in `hold`.
   case budgetHeld = "budget-held"
   /// Conflicting overlapping segments or another trick to show the inspector other bytes than the server.

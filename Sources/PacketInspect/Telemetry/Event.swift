@@ -146,6 +146,32 @@ public enum FlagKind: String, Sendable, CaseIterable {
   case evasion = "evasion"
   /// A name was claimed that no trusted resolver gave this address.
   case nameUnverified = "name-unverified"
+  /// A destination of a category whose action is `flag` or more.
+  case categoryFlagged = "category-flagged"
+  /// The session's mix of categories has left its agent type's baseline.
+  case categoryShift = "category-shift"
+  /// A long encoded token in a request's path.
+  case encodedPath = "encoded-path"
+  /// A long encoded token in a request's query.
+  case encodedQuery = "encoded-query"
+  /// Encoded labels in names that were looked up or claimed: the shape of DNS tunnelling.
+  case encodedHost = "encoded-host"
+  /// Many different labels under one registrable domain.
+  case labelBurst = "label-burst"
+  /// A flow or request that sends much more than it fetches.
+  case uploadHeavy = "upload-heavy"
+  /// Much sent by one session, however it is spread over flows.
+  case uploadVolume = "upload-volume"
+  /// Contacts at regular intervals.
+  case beacon = "beacon"
+  /// Small uploads that add up over many requests or destinations.
+  case drip = "drip"
+  /// A protocol that the session has not spoken before.
+  case newProtocol = "new-protocol"
+  /// An address where a name is usual.
+  case addressLiteral = "address-literal"
+  /// A protocol on a port where it is not usual.
+  case oddPort = "odd-port"
 
   /// EVE's `alert.signature_id`: stable numbers of our own.
   public var signatureID: Int {
@@ -157,15 +183,30 @@ public enum FlagKind: String, Sendable, CaseIterable {
     case .nameUnverified: 5
     case .uploadBudget: 6
     case .spoofedSource: 7
+    case .categoryFlagged: 8
+    case .categoryShift: 9
+    case .encodedPath: 10
+    case .encodedQuery: 11
+    case .encodedHost: 12
+    case .labelBurst: 13
+    case .uploadHeavy: 14
+    case .uploadVolume: 15
+    case .beacon: 16
+    case .drip: 17
+    case .newProtocol: 18
+    case .addressLiteral: 19
+    case .oddPort: 20
     }
   }
 
   /// EVE's `alert.severity`: 1 is the gravest.
   public var severity: Int {
     switch self {
-    case .denyHit, .evasion, .spoofedSource: 1
-    case .budgetReached, .uploadBudget: 2
-    case .budgetWarning, .nameUnverified: 3
+    case .denyHit, .evasion, .spoofedSource, .encodedHost, .encodedPath, .encodedQuery: 1
+    case .budgetReached, .uploadBudget, .categoryShift, .categoryFlagged, .labelBurst, .uploadHeavy, .uploadVolume,
+      .beacon, .drip:
+      2
+    case .budgetWarning, .nameUnverified, .newProtocol, .addressLiteral, .oddPort: 3
     }
   }
 }
