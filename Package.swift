@@ -39,19 +39,27 @@ let package = Package(
       cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
       linkerSettings: [.linkedLibrary("psl"), .linkedLibrary("crypto"), .linkedLibrary("curl")]
     ),
+    // The built-in category files, embedded into the binary (C23's #embed): a static binary needs no files at run time.
+    .target(
+      name: "CCategories",
+      path: "Sources/nfq-egressd/CCategories",
+      exclude: ["lists"],
+      cSettings: [.unsafeFlags(["-std=c23", "-Wall", "-Wextra", "-Werror"])]
+    ),
     .target(name: "PacketInspect", swiftSettings: settings),
     .executableTarget(
       name: "nfq-egressd",
       dependencies: [
         "CNetfilterQueue",
         "CHostLibraries",
+        "CCategories",
         "PacketInspect",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Yams", package: "Yams"),
       ],
-      exclude: ["CHostLibraries"],
+      exclude: ["CHostLibraries", "CCategories"],
       swiftSettings: settings
     ),
     .testTarget(

@@ -8,6 +8,16 @@ public enum FlowPhase: UInt8, Sendable {
   case decided
 }
 
+/// What the category of a flow's destination rests on.
+public enum FlowCategory: Hashable, Sendable {
+  /// It has none: not charged yet, or not external.
+  case none
+  /// The flow's remembered name, which was corroborated when it came.
+  case byName
+  /// Something that is not remembered: this is what it was.
+  case fixed(Category)
+}
+
 /// What is remembered of one flow. Kept small: a million of them must fit.
 public struct FlowState: Sendable {
   /// The endpoints.
@@ -28,6 +38,8 @@ public struct FlowState: Sendable {
   public var isCharged = false
   /// True when the server's address is not the operator's own.
   public var isExternal = false
+  /// What its category rests on, for a change of policy.
+  public var category = FlowCategory.none
   /// True when a drop event was written.
   public var reportedDrop = false
   /// True when both sides sent FIN, or one RST.

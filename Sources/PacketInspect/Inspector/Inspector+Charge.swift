@@ -5,6 +5,8 @@ struct ContactOutcome {
   var destination: EventDestination?
   /// The category of `destination`; nil for what is not external.
   var category: Category?
+  /// What the agent type's category actions say of it.
+  var categoryHits: [CategoryHit] = []
   var raisesWarning = false
   var raisesReached = false
   /// The session that a resolver on this host asked for; nil where the flow's own session is meant.
@@ -27,7 +29,20 @@ extension Inspector {
     }
     var result = ContactOutcome(verdict: Verdict(.accept, .allowed))
     let session = flows[index].session
-    for place in destinations(index, name: name, claim: claim, now) {
+    let places = destinations(index, name: name, claim: claim, now)
+    // All of them before the first is charged: a refused contact costs nothing.
+    for place in places where place.isExternal {
+      guard let hit = categoryHit(session, place, name: name, claim: claim) else { continue }
+      result.categoryHits.append(hit)
+      guard let reason = hit.refusal else { continue }
+      result.verdict = Verdict(.reject, reason)
+      result.category = place.category
+      result.destination = EventDestination(
+        key: place.key.text, evidence: place.evidence, isExternal: true, isNew: false,
+        category: policy.name(of: place.category))
+      return result
+    }
+    for place in places {
       guard place.isExternal else {
         if result.destination == nil {
           result.destination = EventDestination(
@@ -41,8 +56,9 @@ extension Inspector {
         sessions.withdraw(session, DestinationKey(server))
         flows[index].chargedAddress = false
       }
-      let outcome = contact(session, place.key, place.evidence, now)
+      let outcome = contact(session, place.key, place.evidence, place.category, now)
       flows[index].isCharged = true
+      flows[index].category = place.isByName ? .byName : .fixed(place.category)
       if case .domain = place.key {} else { flows[index].chargedAddress = name == nil && outcome.isNew }
       result.destination = EventDestination(
         key: place.key.text, evidence: place.evidence, isExternal: true, isNew: outcome.isNew && outcome.admitted,
@@ -60,14 +76,14 @@ extension Inspector {
   }
 
   /// Takes a contact into a session's budget.
-  mutating func contact(_ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ now: Timestamp)
-    -> BudgetOutcome
-  {
+  mutating func contact(
+    _ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ category: Category, _ now: Timestamp
+  ) -> BudgetOutcome {
     sessions.markUnsaved(session)
     if sessions[session].uploads.holds(sessions[session].uploadPolicy), !sessions[session].budget.contains(key) {
       return BudgetOutcome(admitted: false, isNew: true, raisesWarning: false, raisesReached: false)
     }
-    let outcome = sessions.contact(session, key, evidence, limit: limits.namesPerSession, at: now)
+    let outcome = sessions.contact(session, key, evidence, category, limit: limits.namesPerSession, at: now)
     if outcome.isNew, outcome.admitted { counters.newDestinations &+= 1 }
     return outcome
   }
@@ -92,11 +108,14 @@ extension Inspector {
     return known.map { excepted.match($0) != nil } ?? false
   }
 
-  private struct Place {
+  /// A destination that a contact is charged to.
+  struct Place {
     var key: DestinationKey
     var evidence: Evidence
     var isExternal: Bool
     var category = Category.unknown
+    /// True when the category is that of the name which the flow claims.
+    var isByName = false
   }
 
   /// What a flow's destination is. A claimed name is its key only when a trusted resolver's answer gave that name
@@ -119,7 +138,7 @@ extension Inspector {
       return [
         Place(
           key: destinationKey(name), evidence: claim.corroborated, isExternal: isExternal,
-          category: policy.category(of: name))
+          category: policy.category(of: name), isByName: true)
       ]
     }
     let unverified: Evidence = claim.unverified
@@ -185,11 +204,10 @@ extension Inspector {
       claim = remembered.claim
     }
     if flows[index].action == .accept {
-      guard let match = deniedConnection(index)?.match ?? denyMatch(index, name: name, claim: claim, now) else {
+      guard let outcome = deniedConnection(index) ?? deniedAgain(index, name: name, claim: claim, now) else {
         return nil
       }
       flows[index].reportedDrop = false
-      let outcome = ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
       return refuse(index, outcome, meta, now, &sink)
     }
     let reason = flows[index].reason

@@ -139,9 +139,10 @@ extension Inspector {
       describe(outcome, in: &event)
       sink.record(event)
     }
-    if outcome.verdict.reason == .budgetHeld, wasAllowed, policy.parts.mode == .enforce {
+    let isHeld = outcome.verdict.reason == .budgetHeld || outcome.verdict.reason == .categoryHeld
+    if isHeld, wasAllowed, policy.parts.mode == .enforce {
       // The socket's other connections go to destinations that the session already has.
-      let refusal = Verdict(outcome.verdict.action, .budgetHeld, scope: .packet)
+      let refusal = Verdict(outcome.verdict.action, outcome.verdict.reason, scope: .packet)
       quic.update(place) { $0.connections[connection].phase = .refused(refusal) }
       raiseFlags(outcome, index, now, &sink)
       reportDrop(index, outcome, length: meta.originalLength, now, &sink)
@@ -157,13 +158,11 @@ extension Inspector {
   }
 
   /// A connection of the flow that a new policy denies; the flow's own name is only the latest.
-  func deniedConnection(_ index: Int32) -> ContactOutcome? {
+  mutating func deniedConnection(_ index: Int32) -> ContactOutcome? {
     guard flows[index].quic >= 0 else { return nil }
     for connection in quic[flows[index].quic].connections {
-      guard let name = HostName(connection.name.rawSpan), let match = DenyRule.match(name: name, policy: policy) else {
-        continue
-      }
-      return ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
+      guard let name = HostName(connection.name.rawSpan) else { continue }
+      if let outcome = denial(of: name, session: flows[index].session) { return outcome }
     }
     return nil
   }

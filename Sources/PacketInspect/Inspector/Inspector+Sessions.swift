@@ -5,7 +5,14 @@ extension Inspector {
   private static var stateInterval: Int64 { 250_000_000 }
 
   /// Takes sessions up from the store, before the first packet or as soon as the store can be read.
-  public mutating func takeUp(_ stored: [StoredSession]) { sessions.takeUp(stored) }
+  public mutating func takeUp(_ stored: [StoredSession]) {
+    sessions.takeUp(stored)
+    let policy = policy
+    sessions.categorize { key in
+      guard case .domain(let text) = key, let name = HostName(text) else { return .unknown }
+      return policy.category(of: name)
+    }
+  }
 
   /// Registers a session for an orchestrator. Idempotent.
   public mutating func startSession(
@@ -56,7 +63,8 @@ extension Inspector {
     let destinations = sessions[index].budget.destinations.sorted { $0.value.lastSeen > $1.value.lastSeen }
     return SessionDetail(
       overview: sessions[index].overview, destinations: destinations.map { (key: $0.key, record: $0.value) },
-      sources: sessions.registration(of: id)?.sources ?? [], cgroups: sessions.registration(of: id)?.cgroups ?? [])
+      categoryNames: policy.parts.categories.names, sources: sessions.registration(of: id)?.sources ?? [],
+      cgroups: sessions.registration(of: id)?.cgroups ?? [])
   }
 
   /// Hands over what is not stored yet at once, not at the next tick.
@@ -108,6 +116,7 @@ extension Inspector {
           ("destinations", .count(UInt64(session.budget.used))), ("flows", .count(session.figures.flows)),
           ("bytes_out", .count(session.figures.bytesOut)), ("bytes_in", .count(session.figures.bytesIn)),
           ("refused", .count(session.figures.refused)), ("flags", .count(session.figures.flags)),
+          ("categories", .categories(session.categoryFigures(policy.parts.categories.names))),
         ]))
     attach(index, to: &event)
     sink.record(event)

@@ -64,8 +64,7 @@ extension Inspector {
     case .malformed(let error):
       // Servers take longer and more broken hellos than are read here: what one names is judged all the same, and
       // one too long to be read is one that does not end.
-      if let name = hello.serverName, let match = DenyRule.match(name: name, policy: policy) {
-        let outcome = ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
+      if let name = hello.serverName, let outcome = denial(of: name, session: flows[index].session) {
         if refuse(index, outcome, meta, now, &sink) != nil { return false }
       }
       guard error != .tooMany else {
@@ -108,7 +107,7 @@ extension Inspector {
       }
       streams[stream].requests &+= 1
       let claim: Claim = head.isConnect || head.targetHost != nil || streams[stream].isTunnel ? .tunnelTarget : .host
-      let outcome = otherDenied() ?? name(index, head.destinationName, claim, now)
+      let outcome = otherDenied(index) ?? name(index, head.destinationName, claim, now)
       var event = event(.http(head), on: index, at: now)
       describe(outcome, in: &event)
       sink.record(event)
@@ -136,12 +135,10 @@ extension Inspector {
   }
 
   /// The denial of a host that the request in hand names beside its destination: servers differ in which they obey.
-  private func otherDenied() -> ContactOutcome? {
+  private mutating func otherDenied(_ index: Int32) -> ContactOutcome? {
     guard head.oddities.contains(.ambiguousHost) || head.targetHost != nil else { return nil }
     for name in [head.targetHost, head.host, head.otherHost] {
-      if let name, let match = DenyRule.match(name: name, policy: policy) {
-        return ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
-      }
+      if let name, let outcome = denial(of: name, session: flows[index].session) { return outcome }
     }
     return nil
   }

@@ -24,6 +24,14 @@ public struct AgentSession: Sendable {
   public internal(set) var extendedBy = 0
   /// What was counted.
   public var figures = SessionFigures()
+  /// Contacts by category number; as long as the highest one that was met.
+  public private(set) var contactsByCategory: [UInt64] = []
+  /// What its type says of the categories, of `categoryType` under the policy of `categoryEpoch`.
+  var categoryActions = CategoryActions()
+  /// The epoch of `categoryActions`.
+  var categoryEpoch: UInt32 = 0
+  /// The agent type of `categoryActions`.
+  var categoryType = ""
   /// Flows of its own in the table now.
   var liveFlows = 0
   /// The epoch of the policies.
@@ -77,6 +85,28 @@ public struct AgentSession: Sendable {
   /// True the first time something is flagged that repeats.
   mutating func isFirstFlag(_ what: String) -> Bool {
     flaggedEntries.count < Self.maximumFlaggedEntries && flaggedEntries.insert(what).inserted
+  }
+
+  /// Counts a contact that was admitted.
+  mutating func countContact(_ category: Category) {
+    let place = Int(category.rawValue)
+    if contactsByCategory.count <= place {
+      contactsByCategory += [UInt64](repeating: 0, count: place + 1 - contactsByCategory.count)
+    }
+    contactsByCategory[place] &+= 1
+  }
+
+  /// Contacts and destinations by category, those that were met, by category number. A destination counts for the
+  /// category of its latest contact.
+  public func categoryFigures(_ names: CategoryNames) -> [CategoryFigures] {
+    var destinations = [UInt64](repeating: 0, count: CategoryNames.maximumCount)
+    for record in budget.destinations.values { destinations[Int(record.category.rawValue & 63)] &+= 1 }
+    return (0..<CategoryNames.maximumCount).compactMap { number in
+      let contacts = number < contactsByCategory.count ? contactsByCategory[number] : 0
+      guard contacts > 0 || destinations[number] > 0 else { return nil }
+      return CategoryFigures(
+        name: names[Category(rawValue: UInt8(number))], contacts: contacts, destinations: destinations[number])
+    }
   }
 
   /// The session without its destinations, as it is stored.

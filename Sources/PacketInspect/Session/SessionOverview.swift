@@ -47,6 +47,8 @@ public struct SessionDetail: Sendable {
   public var overview: SessionOverview
   /// Its destinations, latest first.
   public var destinations: [(key: DestinationKey, record: DestinationRecord)]
+  /// The names of the categories in `destinations`.
+  public var categoryNames = CategoryNames()
   /// The addresses and ranges registered for it.
   public var sources: [IPNetwork]
   /// The control groups registered for it.

@@ -104,16 +104,35 @@ public struct SessionTable: Sendable {
 
   /// Takes a contact into a session's budget, which remembers at most `limit` destinations.
   public mutating func contact(
-    _ index: Int32, _ key: DestinationKey, _ evidence: Evidence, limit: Int, at now: Timestamp
+    _ index: Int32, _ key: DestinationKey, _ evidence: Evidence, _ category: Category = .unknown, limit: Int,
+    at now: Timestamp
   ) -> BudgetOutcome {
     let place = Int(index)
     let isShared = sessions[place].attribution == .unattributed
     let isFull = isShared && unattributedDestinations >= Self.maximumUnattributedDestinations
     let before = sessions[place].budget.used
     let outcome = sessions[place].budget.contact(
-      key, evidence: evidence, policy: sessions[place].budgetPolicy, limit: isFull ? 0 : limit, at: now)
+      key, evidence: evidence, category: category, policy: sessions[place].budgetPolicy, limit: isFull ? 0 : limit,
+      at: now)
+    if outcome.admitted { sessions[place].countContact(category) }
     if isShared { unattributedDestinations += sessions[place].budget.used - before }
     return outcome
+  }
+
+  /// What a session's type says of the categories, looked up once an epoch.
+  mutating func categoryActions(_ index: Int32, _ policy: PolicySnapshot) -> CategoryActions {
+    let place = Int(index)
+    if sessions[place].categoryEpoch != policy.epoch || sessions[place].categoryType != sessions[place].agentType {
+      sessions[place].categoryEpoch = policy.epoch
+      sessions[place].categoryType = sessions[place].agentType
+      sessions[place].categoryActions = policy.agentType(sessions[place].agentType).categoryActions
+    }
+    return sessions[place].categoryActions
+  }
+
+  /// Gives destinations that came from the store their categories.
+  mutating func categorize(_ category: (DestinationKey) -> Category) {
+    for index in indices { sessions[Int(index)].budget.categorize(category) }
   }
 
   /// Takes back a destination that only one nameless flow had put there.

@@ -244,6 +244,16 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     switch value {
     case .count(let count): json.value(count)
     case .text(let text): json.value(text)
+    case .categories(let figures):
+      json.open()
+      for category in figures {
+        json.key(category.name)
+        json.open()
+        json.member("contacts", category.contacts)
+        json.member("destinations", category.destinations)
+        json.close()
+      }
+      json.close()
     }
   }
 

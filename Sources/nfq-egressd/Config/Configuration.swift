@@ -19,6 +19,9 @@ struct Configuration: Sendable, Equatable {
   var denyLists = [DenyListSource(name: "builtin-metadata", origin: .builtin(.cloudMetadata), action: .reject)]
   /// What no deny-list may deny.
   var denyExceptions: [DenyTarget] = []
+  /// Where the categories of names come from. Of two entries with the same name the later list's counts, and any of
+  /// them before a built-in one.
+  var categories: [CategorySource] = [.builtin]
   /// Agent types by name; `unattributed` is always among them.
   var agentTypes = [AgentType.unattributedName: AgentType.unattributed]
   /// Where sessions come from.
@@ -139,6 +142,8 @@ struct AgentType: Sendable, Equatable {
   var budget = Budget()
   /// None unless it is configured.
   var uploadBudget: UploadBudget?
+  /// What is done about destinations of a category, by its name; `accept` where none is given.
+  var categoryActions: [String: CategoryAction] = [:]
 
   /// The ceiling on distinct external destinations.
   struct Budget: Sendable, Equatable {
@@ -183,6 +188,20 @@ struct DenyListSource: Sendable, Equatable {
   var origin: Origin
   /// `reject` or `drop`.
   var action: Action
+}
+
+/// A member of `categories`.
+enum CategorySource: Sendable, Equatable {
+  /// The table that comes with the daemon.
+  case builtin
+  /// A file of names of one category; an absolute path.
+  case file(category: String, path: String, format: ListFormat)
+
+  /// The formats that hold names.
+  static let formats: [ListFormat] = [.domains, .hosts]
+
+  /// The name of the built-in table.
+  static let builtinName = "default"
 }
 
 /// How a list file is written.

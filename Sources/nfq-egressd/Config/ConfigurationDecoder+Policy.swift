@@ -60,6 +60,9 @@ extension ConfigurationDecoder {
         if let share = budget["warnAt"]?.decimal(in: 0...1) { type.budget.warnAt = share }
       }
       if let budget = members?.mapping("uploadBudget") { type.uploadBudget = uploadBudget(budget) }
+      if let actions = members?.mapping("categoryActions") {
+        type.categoryActions = categoryActions(actions, configuration)
+      }
       configuration.agentTypes[name] = type
     }
   }
@@ -188,12 +191,12 @@ extension ConfigurationDecoder {
     return nil
   }
 
-  private func word(_ value: ConfigurationValue, _ meaning: String) -> String? {
+  func word(_ value: ConfigurationValue, _ meaning: String) -> String? {
     guard let text = value.text(meaning), isWord(text, value, meaning) else { return nil }
     return text
   }
 
-  private func isWord(_ text: String, _ value: ConfigurationValue, _ meaning: String) -> Bool {
+  func isWord(_ text: String, _ value: ConfigurationValue, _ meaning: String) -> Bool {
     guard SessionWord.isUsable(text) else {
       value.fault("\(quoted(text)) cannot be \(meaning); use \(SessionWord.rule)")
       return false

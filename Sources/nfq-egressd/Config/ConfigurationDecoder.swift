@@ -14,6 +14,8 @@ struct ConfigurationDecoder {
     var configuration = Configuration()
     /// One for each of `configuration.denyLists`; empty when the file does not name any.
     var listPlaces: [ConfigurationValue] = []
+    /// The same for `configuration.categories`.
+    var categoryPlaces: [ConfigurationValue] = []
   }
 
   func decode(_ root: ConfigurationValue) -> Result {
@@ -23,6 +25,7 @@ struct ConfigurationDecoder {
       decodeQueueing(top, &result.configuration)
       decodeNetworks(top, &result.configuration)
       decodeDenyLists(top, &result)
+      decodeCategories(top, &result)
       decodeAgentTypes(top, &result.configuration)
       decodeSessions(top, &result.configuration)
       decodeControl(top, &result.configuration)

@@ -38,6 +38,7 @@ struct EffectivePolicy {
     list("trustedResolvers", configuration.trustedResolvers.map(\.description))
     writeDenyLists(configuration.denyLists)
     list("denyExceptions", configuration.denyExceptions.map(\.description))
+    writeCategories(configuration.categories)
     add(0, "agentTypes:")
     for (name, type) in configuration.agentTypes.sorted(by: { $0.key < $1.key }) {
       add(1, "\(scalar(name)):")
@@ -51,6 +52,11 @@ struct EffectivePolicy {
         add(3, "bytes: \(uploads.bytes)")
         add(3, "window: \(uploads.window.rawValue)")
         add(3, "onReach: \(uploads.onReach.rawValue)")
+      }
+      guard !type.categoryActions.isEmpty else { continue }
+      add(2, "categoryActions:")
+      for (category, action) in type.categoryActions.sorted(by: { $0.key < $1.key }) {
+        add(3, "\(scalar(category)): \(action.name)")
       }
     }
     writeSessions(configuration.sessions)
@@ -75,6 +81,19 @@ struct EffectivePolicy {
         add(2, "format: \(format.rawValue)")
       }
       add(2, "action: \(source.action.word)")
+    }
+  }
+
+  private mutating func writeCategories(_ sources: [CategorySource]) {
+    add(0, sources.isEmpty ? "categories: []" : "categories:")
+    for source in sources {
+      switch source {
+      case .builtin: add(1, "- builtin: \(CategorySource.builtinName)")
+      case .file(let category, let path, let format):
+        add(1, "- category: \(scalar(category))")
+        add(2, "path: \(scalar(path))")
+        add(2, "format: \(format.rawValue)")
+      }
     }
   }
 

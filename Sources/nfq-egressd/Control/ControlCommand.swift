@@ -56,7 +56,7 @@ extension ControlResponse {
     case .sessions(let overviews): sessions = overviews.map { ControlSession($0) }
     case .detail(let detail):
       session = ControlSession(detail.overview)
-      destinations = detail.destinations.map { ControlDestination($0.key, $0.record) }
+      destinations = detail.destinations.map { ControlDestination($0.key, $0.record, detail.categoryNames) }
       addresses = detail.sources.map(\.shortText)
       cgroups = detail.cgroups
     case .failed(let error): self.init(ControlError(error))
@@ -106,12 +106,13 @@ extension ControlSession {
 
 extension ControlDestination {
   /// The wire form of a destination.
-  init(_ key: DestinationKey, _ record: DestinationRecord) {
+  init(_ key: DestinationKey, _ record: DestinationRecord, _ names: CategoryNames = CategoryNames()) {
     destination = key.text
     evidence = record.evidence.rawValue
     firstSeen = record.firstSeen.unixSeconds
     lastSeen = record.lastSeen.unixSeconds
     contacts = record.contacts
+    category = names[record.category]
   }
 }
 

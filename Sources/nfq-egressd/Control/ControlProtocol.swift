@@ -164,9 +164,11 @@ struct ControlDestination: Codable, Sendable, Equatable {
   var firstSeen: Double
   var lastSeen: Double
   var contacts: UInt32
+  /// The category at the latest contact; absent from older daemons.
+  var category: String?
 
   enum CodingKeys: String, CodingKey {
-    case destination, evidence
+    case destination, evidence, category
     case firstSeen = "first_seen"
     case lastSeen = "last_seen"
     case contacts

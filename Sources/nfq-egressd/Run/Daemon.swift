@@ -174,7 +174,8 @@ struct Daemon {
     _ compiler: PolicyCompiler, _ current: inout CompiledPolicy, _ mailbox: PolicyMailbox, _ ring: HandoverRing<Event>
   ) {
     do throws(ConfigurationFaults) {
-      let fresh = try compiler.compile(file: file, epoch: current.snapshot.epoch + 1)
+      let fresh = try compiler.compile(
+        file: file, epoch: current.snapshot.epoch + 1, categoryNames: current.snapshot.parts.categories.names)
       warn(fresh.loaded)
       for key in needingRestart(current.loaded.configuration, fresh.loaded.configuration) {
         log.warning("\(file): \(key) has changed: it takes effect at the next start")
