@@ -54,6 +54,8 @@ public final class PolicySnapshot: Sendable {
     public var agentTypes: [String: AgentType] = [:]
     /// Time without a flow or contact after which a session ends, in nanoseconds; nil for never.
     public var idleEnd: Int64?
+    /// Which labels of names are written as class, length and keyed hash.
+    public var redactLabels = LabelRedaction.encoded
     /// Sessions by source address.
     public var sessionSources = NetworkTable<ConfiguredSession>()
 

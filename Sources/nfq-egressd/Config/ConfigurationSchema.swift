@@ -66,6 +66,13 @@ enum ConfigurationSchema {
     ("agentTypes.*.uploadBudget.onReach", "flag"),
     ("agentTypes.*.categoryActions", ""),
     ("agentTypes.*.categoryActions.*", "accept"),
+    ("agentTypes.*.shape", ""),
+    ("agentTypes.*.shape.encodedTokenLength", "64"),
+    ("agentTypes.*.shape.encodedHostBytes", "4096"),
+    ("agentTypes.*.shape.uniqueLabels", "200"),
+    ("agentTypes.*.shape.labelWindow", "1h"),
+    ("privacy", ""),
+    ("privacy.redactLabels", "encoded"),
     ("sessions", ""),
     ("sessions.idleEnd", "1h"),
     ("sessions.addresses", "[]"),
@@ -92,8 +99,6 @@ enum ConfigurationSchema {
   private static let notBuilt = [
     "denyLists[].maxAge",
     "agentTypes.*.categories",
-    "agentTypes.*.shape",
-    "privacy",
     "metrics",
   ]
 

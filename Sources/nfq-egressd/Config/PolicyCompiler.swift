@@ -101,8 +101,10 @@ struct PolicyCompiler {
       for (category, action) in type.categoryActions {
         if let category = categories.names.category(named: category) { compiled.categoryActions[category] = action }
       }
+      compiled.shape = shape(type.shape)
       parts.agentTypes[name] = compiled
     }
+    parts.redactLabels = configuration.privacy.redactLabels
     parts.idleEnd = configuration.sessions.idleEnd?.nanoseconds
     for address in configuration.sessions.addresses {
       parts.sessionSources.insert(
@@ -110,6 +112,16 @@ struct PolicyCompiler {
     }
     return parts
   }
+
+  private func shape(_ shape: AgentType.Shape) -> ShapePolicy {
+    var policy = ShapePolicy()
+    policy.encodedTokenLength = shape.encodedTokenLength
+    policy.encodedHostBytes = Int(clamping: shape.encodedHostBytes.bytes)
+    policy.uniqueLabels = shape.uniqueLabels
+    policy.labelWindow = shape.labelWindow.nanoseconds
+    return policy
+  }
+
   private func window(_ window: AgentType.Budget.Window) -> BudgetWindow {
     switch window {
     case .session: .session

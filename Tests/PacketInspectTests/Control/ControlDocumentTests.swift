@@ -73,7 +73,7 @@ struct ControlDocumentTests {
     response.addresses = []
     response.cgroups = []
     response.destinations = [
-      ControlDestination(destination: "a", evidence: "sni", firstSeen: 1, lastSeen: 2, contacts: 3)
+      ControlDestination(destination: "a", evidence: "sni", firstSeen: 1, lastSeen: 2, contacts: 3, category: "paste")
     ]
     let line = Data(ControlService.encode(response))
     let written = try #require(JSONSerialization.jsonObject(with: line) as? [String: Any])

@@ -34,7 +34,10 @@ struct CategoryVerdictTests {
   /// Reaches for a name at one place; what comes before it is under a policy without actions.
   private func reach(_ place: Place, _ policy: TestPolicy, name: String = "paste.example") -> (InspectorLab, Verdict) {
     var lab = InspectorLab(policy)
-    if place == .question { return (lab, lab.ask(name).verdict) }
+    if place == .question {
+      let verdict = lab.ask(name).verdict
+      return (lab, verdict)
+    }
     lab = InspectorLab(self.policy([:]))
     // Another session's lookup, so that this one's destinations stay empty.
     lab.client = "10.88.0.9"
@@ -164,7 +167,7 @@ struct CategoryVerdictTests {
     let first = hello("paste.example")
     #expect(lab.send(connection.segment(first)).action == .accept)
     lab.send(connection.answered(at: UInt32(first.count)))
-    lab.wait(seconds: 7_200)
+    lab.wait(seconds: 600)
     lab.inspector.replacePolicy(policy(["unknown": .reject, "paste": .hold], epoch: 2).snapshot)
     #expect(lab.send(connection.segment([1], at: UInt32(first.count))).action == .accept)
     lab.inspector.replacePolicy(policy(["paste": .reject], epoch: 3).snapshot)
