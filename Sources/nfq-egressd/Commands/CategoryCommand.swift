@@ -44,7 +44,7 @@ struct CategoryCommand: ParsableCommand {
 
     /// The finding for people.
     var text: String {
-      var table = TextTable([.left(""), .left("")])
+      var table = TextTable([.left(""), .left("")], hasHeader: false)
       table.add(["name", name])
       table.add(["category", category])
       table.add(["counts as", destination])
