@@ -52,7 +52,7 @@ def test_rejected_category_is_refused_at_the_question_alone(lab, categorised):
     assert "api-service.com" not in lab.questions_seen()
     flag = wait_until(lambda: running.alerts("category-flagged"), 5, "the flag")[0]["egress"]["flag"]
     assert flag["evidence"]["entry"] == "api-service.com" and flag["evidence"]["line"] == 2
-    (session,) = running.session_json("list")["sessions"]
+    (session,) = running.session_json("list")
     assert session["budget"]["used"] == 1
     running.wait_for(event_type="dns", egress__destination__category="our-docs")
 
