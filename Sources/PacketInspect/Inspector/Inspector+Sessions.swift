@@ -48,11 +48,17 @@ extension Inspector {
   }
 
   /// All sessions that live.
-  public func sessionOverviews() -> [SessionOverview] { sessions.indices.map { sessions[$0].overview } }
+  public mutating func sessionOverviews() -> [SessionOverview] {
+    Array(sessions.indices).map { index in
+      sessions.refresh(index, policy)
+      return sessions[index].overview
+    }
+  }
 
   /// One session with its destinations.
-  public func sessionDetail(_ id: String) throws(SessionCommandError) -> SessionDetail {
+  public mutating func sessionDetail(_ id: String) throws(SessionCommandError) -> SessionDetail {
     guard let index = sessions.index(of: id) else { throw .unknownSession(id) }
+    sessions.refresh(index, policy)
     let destinations = sessions[index].budget.destinations.sorted { $0.value.lastSeen > $1.value.lastSeen }
     return SessionDetail(
       overview: sessions[index].overview, destinations: destinations.map { (key: $0.key, record: $0.value) },
@@ -95,7 +101,10 @@ extension Inspector {
     _ index: Int32, reason: String, _ now: Timestamp, _ sink: inout Sink
   ) {
     // Flows that go on are attributed anew at their next packet: to nobody's session any more.
-    for flow in flows.indices(where: { $0.session == index }) { end(flow, now, &sink) }
+    // Most sessions that end have none, and the table of flows is long.
+    if sessions[index].liveFlows > 0 {
+      for flow in flows.indices(where: { $0.session == index }) { end(flow, now, &sink) }
+    }
     sessions.end(index, at: now)
     let session = sessions[index]
     var event = Event(

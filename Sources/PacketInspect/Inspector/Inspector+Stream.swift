@@ -64,7 +64,7 @@ extension Inspector {
     case .malformed(let error):
       // Servers take longer and more broken hellos than are read here: what one names is judged all the same, and
       // one too long to be read is one that does not end.
-      if let name = hello.serverName, let match = DenyRule.match(name: name, policy: policy) {
+      if let name = hello.serverName, let match = denyMatch(flows[index].session, name: name) {
         let outcome = ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
         if refuse(index, outcome, meta, now, &sink) != nil { return false }
       }
@@ -108,7 +108,7 @@ extension Inspector {
       }
       streams[stream].requests &+= 1
       let claim: Claim = head.isConnect || head.targetHost != nil || streams[stream].isTunnel ? .tunnelTarget : .host
-      let outcome = otherDenied() ?? name(index, head.destinationName, claim, now)
+      let outcome = otherDenied(index) ?? name(index, head.destinationName, claim, now)
       var event = event(.http(head), on: index, at: now)
       describe(outcome, in: &event)
       sink.record(event)
@@ -136,10 +136,10 @@ extension Inspector {
   }
 
   /// The denial of a host that the request in hand names beside its destination: servers differ in which they obey.
-  private func otherDenied() -> ContactOutcome? {
+  private func otherDenied(_ index: Int32) -> ContactOutcome? {
     guard head.oddities.contains(.ambiguousHost) || head.targetHost != nil else { return nil }
     for name in [head.targetHost, head.host, head.otherHost] {
-      if let name, let match = DenyRule.match(name: name, policy: policy) {
+      if let name, let match = denyMatch(flows[index].session, name: name) {
         return ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
       }
     }

@@ -54,6 +54,8 @@ public final class PolicySnapshot: Sendable {
     public var idleEnd: Int64?
     /// Sessions by source address.
     public var sessionSources = NetworkTable<ConfiguredSession>()
+    /// Reviewers' decisions.
+    public var overlays = OverlaySet()
 
     /// Nothing denied, nothing limited.
     public init() {}
