@@ -48,11 +48,12 @@ extension Inspector {
   }
 
   /// All sessions that live.
-  public mutating func sessionOverviews() -> [SessionOverview] {
-    Array(sessions.indices).map { index in
-      sessions.refresh(index, policy)
-      return sessions[index].overview
-    }
+  public func sessionOverviews() -> [SessionOverview] { sessions.indices.map { sessions[$0].overview } }
+
+  /// Gives every session the budgets of the present policy, which otherwise it gets at its next packet: for a look at
+  /// them.
+  public mutating func refreshSessions() {
+    for index in Array(sessions.indices) { sessions.refresh(index, policy) }
   }
 
   /// One session with its destinations.

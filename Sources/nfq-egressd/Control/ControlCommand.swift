@@ -41,8 +41,9 @@ extension ControlCommand {
       switch self {
       case .start(let registration): return .session(try inspector.startSession(registration, at: now))
       case .end(let id): return .session(try inspector.endSession(id, at: now, into: &sink))
-      case .list(nil): return .sessions(inspector.sessionOverviews())
-      case .list(let type?): return .sessions(inspector.sessionOverviews().filter { $0.agentType == type })
+      case .list(let type):
+        inspector.refreshSessions()
+        return .sessions(inspector.sessionOverviews().filter { type == nil || $0.agentType == type })
       case .show(let id): return .detail(try inspector.sessionDetail(id))
       case .extend(let id, let count): return .session(try inspector.extendBudget(of: id, by: count))
       case .settle(let id): return .lives(inspector.sessions.index(of: id) != nil)

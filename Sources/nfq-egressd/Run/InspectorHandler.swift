@@ -149,7 +149,7 @@ struct InspectorHandler: PacketHandler {
   }
 
   /// Sessions of containers that were removed while no daemon ran.
-  private mutating func goneMeanwhile(_ living: Set<String>?) -> [String] {
+  private func goneMeanwhile(_ living: Set<String>?) -> [String] {
     guard let living else { return [] }
     return inspector.sessionOverviews().filter { $0.attribution == .container && !living.contains($0.id) }.map(\.id)
   }
