@@ -32,7 +32,7 @@ extension Inspector {
       }
     }
     let action = actions[category]
-    guard action > .accept, !isExcepted(place, name: isClaimed ? name : nil) else { return nil }
+    guard action > .accept, !isExcepted(session, place, name: isClaimed ? name : nil) else { return nil }
     var hit = CategoryHit(category: category, action: action, key: place.key)
     if isClaimed, let name { hit.match = policy.parts.categories.match(name) }
     switch action {
@@ -44,19 +44,21 @@ extension Inspector {
   }
 
   /// An exception comes before category actions, as it comes before deny-lists.
-  private func isExcepted(_ place: Place, name: HostName?) -> Bool {
-    if let name, !policy.parts.exceptedDomains.isEmpty, policy.parts.exceptedDomains.match(name) != nil { return true }
+  private func isExcepted(_ session: Int32, _ place: Place, name: HostName?) -> Bool {
+    let overlays = sessions[session].overlays
+    if let name, DenyRule.isExcepted(name, policy: policy, overlays: overlays) { return true }
     switch place.key {
-    case .domain(let text): return HostName(text).map { policy.parts.exceptedDomains.match($0) != nil } ?? false
-    case .v4(let value): return policy.parts.exceptedNetworks.contains(IPAddress(v4: value))
-    case .v6(let high): return policy.parts.exceptedNetworks.contains(IPAddress(v6High: high, low: 0))
+    case .domain(let text):
+      return HostName(text).map { DenyRule.isExcepted($0, policy: policy, overlays: overlays) } ?? false
+    case .v4(let value): return DenyRule.isExcepted(IPAddress(v4: value), policy: policy, overlays: overlays)
+    case .v6(let high): return DenyRule.isExcepted(IPAddress(v6High: high, low: 0), policy: policy, overlays: overlays)
     }
   }
 
   /// The denial of a name wherever it stands, by a list or by its category: for names that are no destination of their
   /// own, or were judged before. Categories in `hold` refuse only what is new.
   mutating func denial(of name: HostName, session: Int32) -> ContactOutcome? {
-    if let match = DenyRule.match(name: name, policy: policy) {
+    if let match = denyMatch(session, name: name) {
       return ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
     }
     guard name.count > 0, !sessions.categoryActions(session, policy).isEmpty, policy.isExternal(name) else {

@@ -80,6 +80,7 @@ extension Inspector {
     _ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ category: Category, _ now: Timestamp
   ) -> BudgetOutcome {
     sessions.markUnsaved(session)
+    sessions.refresh(session, policy)
     if sessions[session].uploads.holds(sessions[session].uploadPolicy), !sessions[session].budget.contains(key) {
       return BudgetOutcome(admitted: false, isNew: true, raisesWarning: false, raisesReached: false)
     }
@@ -88,24 +89,36 @@ extension Inspector {
     return outcome
   }
 
-  /// The first deny-list match of what a flow shows: the name it claims, then its server's address.
+  /// What speaks against a flow by what it shows: the name it claims, then its server's address.
   func denyMatch(_ index: Int32, name: HostName?, claim: Claim?, _ now: Timestamp) -> DenyMatch? {
-    if let name, let match = DenyRule.match(name: name, policy: policy) { return match }
-    guard let match = DenyRule.match(address: flows[index].server, policy: policy) else { return nil }
+    if let name, let match = denyMatch(flows[index].session, name: name) { return match }
+    guard let match = denyMatch(flows[index].session, address: flows[index].server) else { return nil }
+    if match.reason == .sessionBlocked { return match }
     return isExcepted(index, name: claim == .publicName ? nil : name, now) ? nil : match
+  }
+
+  /// What speaks against a name for a session.
+  func denyMatch(_ session: Int32, name: HostName) -> DenyMatch? {
+    DenyRule.match(name: name, policy: policy, overlays: sessions[session].overlays)
+  }
+
+  /// What speaks against an address for a session.
+  func denyMatch(_ session: Int32, address: IPAddress) -> DenyMatch? {
+    DenyRule.match(address: address, policy: policy, overlays: sessions[session].overlays)
   }
 
   /// True when an exception for a name covers the flow's address too: a trusted resolver's answer ties the two. As
   /// long as the flow has named nobody, the name that its session got the address for counts.
   func isExcepted(_ index: Int32, name: HostName?, _ now: Timestamp) -> Bool {
-    let excepted = policy.parts.exceptedDomains
-    guard !excepted.isEmpty else { return false }
+    let overlays = sessions[flows[index].session].overlays
+    guard !policy.parts.exceptedDomains.isEmpty || overlays?.hasExceptions == true else { return false }
     let server = flows[index].server
     if let name {
-      return excepted.match(name) != nil && memory.corroborates(name, address: server, at: now)
+      return DenyRule.isExcepted(name, policy: policy, overlays: overlays)
+        && memory.corroborates(name, address: server, at: now)
     }
     let known = memory.latestName(for: server, session: flows[index].session, at: now)
-    return known.map { excepted.match($0) != nil } ?? false
+    return known.map { DenyRule.isExcepted($0, policy: policy, overlays: overlays) } ?? false
   }
 
   /// A destination that a contact is charged to.
@@ -221,6 +234,9 @@ extension Inspector {
       // Its bytes were not followed while it was refused: they are searched from here on.
       flows[index].phase = .watched
       flows[index].isMidstream = true
+    } else if flows[index].key.proto == IPProtocol.udp.rawValue {
+      // What its datagrams ask is judged one by one.
+      flows[index].phase = .watched
     }
     return nil
   }

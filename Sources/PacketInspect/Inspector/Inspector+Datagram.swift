@@ -59,7 +59,7 @@ extension Inspector {
   ) -> Verdict {
     let server = flows[index].server
     var result = ContactOutcome(verdict: Verdict(.accept, .allowed, scope: .packet))
-    if let match = DenyRule.match(address: server, policy: policy) {
+    if let match = denyMatch(flows[index].session, address: server) {
       result = ContactOutcome(verdict: Verdict(match.action, match.reason, scope: .packet), match: match)
     }
     let isTrusted = policy.parts.trustedResolvers.contains(server.canonical)
@@ -70,6 +70,7 @@ extension Inspector {
     // A refused server is the resolver's own doing, not that of the session it asks for.
     if result.verdict.action == .accept { result.asker = asker(index, meta, now) }
     let session = result.asker ?? flows[index].session
+    sessions.refresh(session, policy)
     // What the resolver itself gave reason for, when it asks for somebody.
     var carriers = ContactOutcome(verdict: Verdict(.accept, .allowed))
     if result.asker != nil { swap(&carriers.categoryHits, &result.categoryHits) }
@@ -137,7 +138,7 @@ extension Inspector {
   private mutating func judgeQuestion(
     _ name: HostName, _ session: Int32, _ now: Timestamp, _ result: inout ContactOutcome
   ) {
-    if let match = DenyRule.match(name: name, policy: policy) {
+    if let match = denyMatch(session, name: name) {
       result.verdict = Verdict(match.action, match.reason, scope: .packet)
       result.match = match
       return

@@ -41,11 +41,7 @@ extension Inspector {
     let session = outcome.asker ?? flows[index].session
     raiseBudgetFlags(outcome, session, now, &sink)
     if let match = outcome.match, sessions[session].isFirstDenyHit(match) {
-      let place = match.line > 0 ? "\(match.list), line \(match.line)" : match.list
-      raise(
-        .denyHit, "The session reached for \(match.entry), which is on the deny-list \(place).",
-        [FlagEvidence("list", match.list), FlagEvidence("entry", match.entry), FlagEvidence("line", match.line)],
-        outcome, index, now, &sink)
+      raise(.denyHit, match.summary, match.evidence, outcome, index, now, &sink)
     }
     for hit in outcome.categoryHits { raiseCategoryFlag(hit, outcome, index, now, &sink) }
     if let destination = outcome.destination, destination.isNew,
@@ -137,5 +133,21 @@ extension Inspector {
     var event = event(.drop(length: length), on: index, at: now)
     describe(outcome, in: &event)
     sink.record(event)
+  }
+}
+
+extension DenyMatch {
+  /// One sentence for a reviewer.
+  fileprivate var summary: String {
+    if reason == .sessionBlocked, let overlay {
+      return "The session is blocked by overlay \(overlay.id), and goes on trying."
+    }
+    if let overlay { return "The session reached for \(entry), which overlay \(overlay.id) denies." }
+    return "The session reached for \(entry), which is on the deny-list \(line > 0 ? "\(list), line \(line)" : list)."
+  }
+
+  fileprivate var evidence: [FlagEvidence] {
+    if let overlay { return [FlagEvidence("overlay", Int(clamping: overlay.id)), FlagEvidence("entry", entry)] }
+    return [FlagEvidence("list", list), FlagEvidence("entry", entry), FlagEvidence("line", line)]
   }
 }

@@ -62,7 +62,7 @@ extension Inspector {
     if flows[index].quic < 0 {
       flows[index].quic = quic.take()
       if !flows[index].isCharged { deadlines.push(flow: index, id: flows[index].id, at: now) }
-      if let match = DenyRule.match(address: flows[index].server, policy: policy) {
+      if let match = denyMatch(flows[index].session, address: flows[index].server) {
         let outcome = ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
         if let verdict = refuse(index, outcome, meta, now, &sink) { return verdict }
       }

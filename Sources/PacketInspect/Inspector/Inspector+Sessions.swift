@@ -57,9 +57,16 @@ extension Inspector {
   /// All sessions that live.
   public func sessionOverviews() -> [SessionOverview] { sessions.indices.map { sessions[$0].overview } }
 
+  /// Gives every session the budgets of the present policy, which otherwise it gets at its next packet: for a look at
+  /// them.
+  public mutating func refreshSessions() {
+    for index in Array(sessions.indices) { sessions.refresh(index, policy) }
+  }
+
   /// One session with its destinations.
-  public func sessionDetail(_ id: String) throws(SessionCommandError) -> SessionDetail {
+  public mutating func sessionDetail(_ id: String) throws(SessionCommandError) -> SessionDetail {
     guard let index = sessions.index(of: id) else { throw .unknownSession(id) }
+    sessions.refresh(index, policy)
     let destinations = sessions[index].budget.destinations.sorted { $0.value.lastSeen > $1.value.lastSeen }
     return SessionDetail(
       overview: sessions[index].overview, destinations: destinations.map { (key: $0.key, record: $0.value) },
@@ -103,7 +110,10 @@ extension Inspector {
     _ index: Int32, reason: String, _ now: Timestamp, _ sink: inout Sink
   ) {
     // Flows that go on are attributed anew at their next packet: to nobody's session any more.
-    for flow in flows.indices(where: { $0.session == index }) { end(flow, now, &sink) }
+    // Most sessions that end have none, and the table of flows is long.
+    if sessions[index].liveFlows > 0 {
+      for flow in flows.indices(where: { $0.session == index }) { end(flow, now, &sink) }
+    }
     sessions.end(index, at: now)
     let session = sessions[index]
     var event = Event(

@@ -118,14 +118,14 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     }
     if index < 0 {
       let clientIsFirst = sourceIsClient(view, meta) == sourceIsFirst
-      index = begin(key, clientIsFirst: clientIsFirst, view, meta, now, &sink)
-      guard index != Self.pendingFlow else {
+      switch begin(key, clientIsFirst: clientIsFirst, view, meta, now, &sink) {
+      case .flow(let begun): index = begun
+      case .pending:
         counters.pending &+= 1
         return Verdict(effective(.drop), .pendingAttribution, scope: .packet)
-      }
-      guard index >= 0 else {
+      case .noRoom(let session):
         counters.flowTableFull &+= 1
-        return untracked(view, now)
+        return untracked(view, session, now)
       }
     } else {
       flows.touch(index, at: now)
@@ -140,9 +140,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       flows[index].serverBytes &+= UInt64(meta.originalLength)
       sessions.countReceived(flows[index].session, meta.originalLength)
     }
-    if fromClient, flows[index].epoch != policy.epoch, flows[index].epoch != 0,
-      let verdict = judgeAgain(index, meta, now, &sink)
-    {
+    if flows[index].epoch != policy.epoch, let verdict = judgeAnew(index, meta, fromClient: fromClient, now, &sink) {
       return verdict
     }
     if flows[index].phase == .decided {
@@ -150,7 +148,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       // Another QUIC connection on the same socket is another destination.
       guard fromClient, effective(flows[index].action) == .accept, mayBeginQUIC(view) else {
         counters.fastPath &+= 1
-        return Verdict(effective(flows[index].action), flows[index].reason)
+        return settled(index, fromClient: fromClient)
       }
     }
     if let tcp = view.tcp, view.fragment == nil {
@@ -230,13 +228,18 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     return view.destinationPort < view.sourcePort
   }
 
-  /// What `begin` gives for a flow that nobody can attribute yet.
-  private static var pendingFlow: Int32 { -2 }
+  private enum Beginning {
+    case flow(Int32)
+    /// Nobody can attribute it yet.
+    case pending
+    /// The table is full; whose the flow is, is known all the same.
+    case noRoom(session: Int32)
+  }
 
   private mutating func begin<Sink: EventSink>(
     _ key: FlowKey, clientIsFirst: Bool, _ view: borrowing PacketView, _ meta: PacketMeta, _ now: Timestamp,
     _ sink: inout Sink
-  ) -> Int32 {
+  ) -> Beginning {
     let client = clientIsFirst ? key.first : key.second
     // Only a sender can be asked about; the receiver of an answer is told by its address.
     let isFromClient =
@@ -252,7 +255,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       case .spoofed(let found, let aspect):
         claim = found
         spoofedAspect = aspect
-      case .pending where !meta.hasWaited: return Self.pendingFlow
+      case .pending where !meta.hasWaited: return .pending
       case .pending, .nothing, nil: break
       }
     }
@@ -260,7 +263,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     let session = sessions.index(
       for: client, claim: claim, isSpoofed: spoofedAspect != nil, isResolvers: isResolvers, policy: policy, at: now)
     let index = flows.insert(key, clientIsFirst: clientIsFirst, session: session, at: now)
-    guard index >= 0 else { return -1 }
+    guard index >= 0 else { return .noRoom(session: session) }
     counters.flows &+= 1
     sessions.beginFlow(session, at: now)
     flows[index].isExternal = policy.isExternal(flows[index].server)
@@ -272,12 +275,12 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       flows[index].firstSequence = isFromClient ? tcp.sequence &+ 1 : tcp.acknowledgement
       deadlines.push(flow: index, id: flows[index].id, at: now)
     }
-    return index
+    return .flow(index)
   }
 
-  /// Without a place in the table only the address can be judged.
-  private func untracked(_ view: borrowing PacketView, _ now: Timestamp) -> Verdict {
-    if let match = DenyRule.match(address: view.destination, policy: policy) {
+  /// Without a place in the table only the session and the address can be judged.
+  private func untracked(_ view: borrowing PacketView, _ session: Int32, _ now: Timestamp) -> Verdict {
+    if let match = denyMatch(session, address: view.destination) {
       return Verdict(effective(match.action), match.reason, scope: .packet)
     }
     return Verdict(effective(policy.parts.exceptions.flowTableFull), .flowTableFull, scope: .packet)

@@ -20,6 +20,10 @@ public struct AgentSession: Sendable {
   public internal(set) var budgetPolicy: BudgetPolicy?
   /// The upload policy of its type.
   public internal(set) var uploadPolicy: UploadBudgetPolicy?
+  /// Budgets of its own, given at its registration.
+  public internal(set) var ownBudget: BudgetOverride?
+  /// Reviewers' decisions that concern it; nil when there are none. Looked up once an epoch.
+  public internal(set) var overlays: SessionOverlays?
   /// Destinations by which its budget was extended.
   public internal(set) var extendedBy = 0
   /// What was counted.
@@ -36,6 +40,10 @@ public struct AgentSession: Sendable {
   var liveFlows = 0
   /// The epoch of the policies.
   var epoch: UInt32 = 0
+  /// A number that no other session of the table has had.
+  var serial: UInt64 = 0
+  /// True when its place in the table is free for another.
+  var isFree = false
   /// True when the session stands in the table's list of what is not stored.
   var isListedUnsaved = false
   /// True when the session itself, beside its destinations, changed since it was stored.
@@ -60,6 +68,7 @@ public struct AgentSession: Sendable {
     self.init(id: state.id, agentType: state.agentType, attribution: state.attribution, started: state.started)
     lastSeen = state.lastSeen
     extendedBy = state.extendedBy
+    ownBudget = state.budget
     figures = state.figures
     budget = DestinationBudget(stored)
     uploads = UploadBudget(total: state.figures.bytesOut)
@@ -70,6 +79,7 @@ public struct AgentSession: Sendable {
   mutating func add(_ stored: StoredSession) {
     budget.add(stored)
     extendedBy += stored.state.extendedBy
+    ownBudget = ownBudget ?? stored.state.budget
     figures.flows &+= stored.state.figures.flows
     figures.bytesOut &+= stored.state.figures.bytesOut
     figures.bytesIn &+= stored.state.figures.bytesIn
@@ -80,7 +90,9 @@ public struct AgentSession: Sendable {
   }
 
   /// True the first time an entry is hit.
-  mutating func isFirstDenyHit(_ match: DenyMatch) -> Bool { isFirstFlag(match.list + "\n" + match.entry) }
+  mutating func isFirstDenyHit(_ match: DenyMatch) -> Bool {
+    isFirstFlag(match.list + "\n" + (match.overlay.map { "\($0.id)" } ?? match.entry))
+  }
 
   /// True the first time something is flagged that repeats.
   mutating func isFirstFlag(_ what: String) -> Bool {
@@ -114,7 +126,7 @@ public struct AgentSession: Sendable {
     SessionState(
       id: id, agentType: agentType, attribution: attribution, started: started, lastSeen: lastSeen, ended: ended,
       warned: budget.warned, reached: budget.reached, overflow: budget.overflow, extendedBy: extendedBy,
-      figures: figures)
+      figures: figures, budget: ownBudget)
   }
 
   /// The session as operators see it.

@@ -65,13 +65,18 @@ public struct SessionRegistration: Sendable, Hashable {
   public var sources: [IPNetwork]
   /// Control groups that are its own, as paths below the cgroup v2 mount.
   public var cgroups: [String]
+  /// Budgets of its own in the place of its type's; nil leaves those that it has.
+  public var budget: BudgetOverride?
 
   /// A registration.
-  public init(id: String, agentType: String, sources: [IPNetwork] = [], cgroups: [String] = []) {
+  public init(
+    id: String, agentType: String, sources: [IPNetwork] = [], cgroups: [String] = [], budget: BudgetOverride? = nil
+  ) {
     self.id = id
     self.agentType = agentType
     self.sources = sources
     self.cgroups = cgroups
+    self.budget = budget
   }
 }
 

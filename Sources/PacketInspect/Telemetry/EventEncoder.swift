@@ -225,7 +225,16 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     json.member("action", verdict.action.name)
     json.member("reason", verdict.reason.rawValue)
     if let would = verdict.would { json.member("would", would.name) }
-    if let match = verdict.list {
+    if let match = verdict.list, let overlay = match.overlay {
+      json.key("overlay")
+      json.open()
+      json.member("id", overlay.id)
+      json.member("kind", overlay.kind.rawValue)
+      json.member("entry", match.entry)
+      json.member("who", overlay.who)
+      json.member("why", overlay.why)
+      json.close()
+    } else if let match = verdict.list {
       json.key("list")
       json.open()
       json.member("name", match.list)

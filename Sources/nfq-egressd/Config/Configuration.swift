@@ -117,6 +117,8 @@ struct Configuration: Sendable, Equatable {
     /// The SQLite file; nil keeps everything in memory.
     var path: String? = "/var/lib/nfq-egressd/state.sqlite"
     var durability = Durability.relaxed
+    /// Time after which a session that ended is forgotten; nil for never.
+    var keepEnded: TimeSpan? = TimeSpan(seconds: 30 * 86_400)
   }
 
   struct Events: Sendable, Equatable {

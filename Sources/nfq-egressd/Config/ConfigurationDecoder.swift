@@ -111,12 +111,17 @@ struct ConfigurationDecoder {
     }
   }
 
+  private static let keepEndedRange = TimeSpan(seconds: 60)...TimeSpan(seconds: 3_660 * 86_400)
+
   private func decodeStore(_ top: ConfigurationMapping, _ configuration: inout Configuration) {
     guard let store = top.mapping("store") else { return }
     if let value = store["path"], let path = filePath(value, "the path of a file, or 'none'") {
       configuration.store.path = value.isWord("none") ? nil : path
     }
     store.read("durability", into: &configuration.store.durability)
+    if let value = store["keepEnded"], let time = value.timeSpanOrNever(in: Self.keepEndedRange) {
+      configuration.store.keepEnded = time
+    }
   }
 
   /// A path that cannot be standard output or input.

@@ -92,6 +92,7 @@ enum ConfigurationSchema {
     ("store", ""),
     ("store.path", "/var/lib/nfq-egressd/state.sqlite"),
     ("store.durability", "relaxed"),
+    ("store.keepEnded", "30d"),
     ("events", ""),
     ("events.path", "/var/log/nfq-egressd/eve.json"),
   ]

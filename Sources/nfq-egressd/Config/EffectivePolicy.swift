@@ -68,6 +68,7 @@ struct EffectivePolicy {
     add(0, "store:")
     add(1, "path: \(configuration.store.path.map { scalar($0) } ?? "none")")
     add(1, "durability: \(configuration.store.durability.rawValue)")
+    add(1, "keepEnded: \(configuration.store.keepEnded?.description ?? "never")")
     add(0, "events:")
     add(1, "path: \(scalar(configuration.events.path))")
   }

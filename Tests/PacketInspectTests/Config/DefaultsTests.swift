@@ -146,7 +146,7 @@ struct DefaultsTests {
         "null": {budget: {warnAt: 0}}
         unattributed: {budget: {destinations: 9, window: 24h}, uploadBudget: {bytes: 1536KiB, window: 24h, onReach: hold}}
       control: {socket: "s p.sock", group: Agents}
-      store: {path: none}
+      store: {path: none, keepEnded: never}
       sessions:
         idleEnd: never
         addresses:
@@ -182,7 +182,7 @@ struct DefaultsTests {
       #expect(node?.string == key.fallback, "\(key.path)")
       compared += 1
     }
-    #expect(compared == 26)
+    #expect(compared == 27)
   }
 
   @Test("the reference names every key that the decoder knows and no other, with its default")

@@ -46,6 +46,7 @@ struct TestPolicy {
   var budget: BudgetPolicy? = BudgetPolicy(destinations: 1_000)
   var epoch: UInt32 = 1
   var exceptions = ExceptionPolicy()
+  var overlays: [Overlay] = []
 
   /// Entries of `denied` and `excepted` are names or networks.
   var snapshot: PolicySnapshot {
@@ -86,6 +87,7 @@ struct TestPolicy {
     for source in ["10.88.0.7/32", "fd00:88::7/128"] {
       parts.sessionSources.insert(network(source), ConfiguredSession(id: "task-1", agentType: "research"))
     }
+    parts.overlays = OverlaySet(overlays, at: Timestamp(seconds: 1_700_000_000))
     return PolicySnapshot(parts, epoch: epoch)
   }
 }
