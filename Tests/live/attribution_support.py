@@ -69,18 +69,18 @@ class HostDaemon(Daemon):
 
 
 @contextlib.contextmanager
-def host_daemon(lab, directory, rules, **changes):
+def host_daemon(lab, directory, rules, setup=SETUP, **changes):
     """Rules for some agents, and a daemon behind them."""
     running = HostDaemon(lab, directory, configuration_for(directory, **changes))
     # The record of the slots is where the daemon looks for it; its name is the namespace's own.
-    run_in_host(SETUP, "install", *rules, "--queues", "0", "--on-failure", "closed")
+    run_in_host(setup, "install", *rules, "--queues", "0", "--on-failure", "closed")
     try:
         running.start()
         lab.mark()
         yield running
     finally:
         running.end()
-        run_in_host(SETUP, "remove")
+        run_in_host(setup, "remove")
 
 
 # --- containers ------------------------------------------------------------------------------------------------------

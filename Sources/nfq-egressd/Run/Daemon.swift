@@ -2,8 +2,8 @@ import Glibc
 import Logging
 import PacketInspect
 
-/// The running daemon: one queue thread, one thread each for events, the store and the control socket, and the main
-/// thread, which waits for signals.
+/// The running daemon: one queue thread, one thread each for events, the store, the control socket and the rules,
+/// and the main thread, which waits for signals.
 struct Daemon {
   /// Seconds between two stats events.
   private static let statsInterval: Int64 = 60
@@ -33,7 +33,7 @@ struct Daemon {
     var signals = Signals()
     let ring = HandoverRing<Event>(capacity: configuration.limits.eventRing)
     let writer = EventWriter(ring: ring, digest: digest, log: log)
-    guard let writerThread = WriterThread(writer, events) else { throw Failure(description: "no thread for events") }
+    guard let writerThread = writer.start(events) else { throw Failure(description: "no thread for events") }
     defer {
       writer.stop()
       writerThread.join()
@@ -41,6 +41,9 @@ struct Daemon {
     let desk = try ControlDesk(configuration.control, log: log)
     let keeper = configuration.store.path.map {
       StateKeeper(path: $0, isStrict: configuration.store.durability == .strict, log: log, events: ring)
+    }
+    let keeperOfRules = RulesKeeper(configuration.rules, log: log) { kind, figures in
+      ring.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures)))
     }
     let leases = configuration.sessions.containers.map { _ in ContainerLeases(log: log) }
     let links = HandlerLinks(
@@ -56,6 +59,7 @@ struct Daemon {
       let control = queue.control
       keeper?.writer.onDurable { control.wake() }
       try desk.open(for: queue.control)
+      guard keeperOfRules.begin() else { throw Failure(description: "no thread for the rules") }
       watcher = try watch(configuration, leases, queue.control)
       serve(queue, &signals, &current, compiler, links, ring, writer, keeper)
     } catch {
@@ -63,6 +67,7 @@ struct Daemon {
     }
     desk.close()
     watcher?.stop()
+    keeperOfRules.stop()
     queue.control.stop()
     do { try queue.thread.join() } catch { trouble = error }
     keeper?.end()
@@ -197,6 +202,7 @@ struct Daemon {
     var keys: [String] = []
     if old.queues != new.queues { keys.append("queues") }
     if old.marks != new.marks { keys.append("marks") }
+    if old.rules != new.rules { keys.append("rules") }
     if old.limits != new.limits { keys.append("limits") }
     if old.control != new.control { keys.append("control") }
     if old.store != new.store { keys.append("store") }
@@ -208,6 +214,9 @@ struct Daemon {
 
   private func warn(_ loaded: LoadedConfiguration) {
     for warning in loaded.warnings { log.warning("\(file):\(warning)") }
+    if let obstacle = RulesRecord.obstacle(loaded.configuration.rules) {
+      log.warning("rules of control groups that are made anew cannot be made again: \(obstacle)")
+    }
   }
 
   private func stats(_ kind: String, _ figures: [(name: String, value: StatValue)]) -> Event {
@@ -224,7 +233,8 @@ struct Daemon {
     let counts: [(String, UInt64)] = [
       ("packets", inspector.counters.packets), ("accepted", inspector.counters.accepted),
       ("dropped", inspector.counters.dropped), ("rejected", inspector.counters.rejected),
-      ("malformed", inspector.counters.malformed), ("flows", UInt64(inspector.flows)),
+      ("malformed", inspector.counters.malformed), ("foreign", inspector.counters.foreign),
+      ("flows", UInt64(inspector.flows)),
       ("flows_total", inspector.counters.flows), ("flow_table_full", inspector.counters.flowTableFull),
       ("sessions", UInt64(inspector.sessions)), ("quic_hellos", inspector.counters.quicHellos),
       ("quic_unopened", inspector.counters.quicUnopened),
