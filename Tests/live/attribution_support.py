@@ -69,11 +69,11 @@ class HostDaemon(Daemon):
 
 
 @contextlib.contextmanager
-def host_daemon(lab, directory, rules, setup=SETUP, **changes):
+def host_daemon(lab, directory, options, setup=SETUP, **changes):
     """Rules for some agents, and a daemon behind them."""
     running = HostDaemon(lab, directory, configuration_for(directory, **changes))
     # The record of the slots is where the daemon looks for it; its name is the namespace's own.
-    run_in_host(setup, "install", *rules, "--queues", "0", "--on-failure", "closed")
+    run_in_host(setup, "install", *options, "--queues", "0", "--on-failure", "closed")
     try:
         running.start()
         lab.mark()
