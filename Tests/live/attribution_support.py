@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from conftest import AGENT, DAEMON, PREFIX, REPOSITORY, RESOLVERS, SETUP, Daemon, configuration_for, wait_until
-from test_containers import Host
+from test_containers import Host, skip_where_unusable
 
 NETWORKS = ("10.91.0.0/24", "fd91::/64")
 
@@ -156,7 +156,7 @@ def agent_host(lab):
             host.prepare()
             host.run("probe")
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            pytest.skip(f"podman cannot run a container here: {str(error).splitlines()[-1]}")
+            skip_where_unusable(error)
         host.remove_all()
         yield host
     finally:

@@ -14,6 +14,7 @@ import tempfile
 import pytest
 from attribution_support import host_daemon, in_host
 from conftest import REPOSITORY, RESOLVERS, wait_until
+from test_containers import skip_where_unusable
 
 UNPACKED = pathlib.Path(REPOSITORY) / ".build/unpacked/docker"
 BRIDGE, NETWORK = "nfqdock0", "10.93.0.0/24"
@@ -24,8 +25,7 @@ exec dockerd --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/pid" --co
   --host "unix://$1/docker.sock" --storage-driver vfs --bridge none --exec-opt native.cgroupdriver=cgroupfs \
   --cgroup-parent "/$2"
 """
-# Reasons for which a machine cannot run containers at all; anything else is a failure.
-PREREQUISITES = ("operation not permitted", "cgroups: ", "devices cgroup isn't mounted", "cgroup mountpoint does not exist")
+TABLES = [(family, table) for family in ("iptables", "ip6tables") for table in ("nat", "filter")]
 
 
 def find_programs():
@@ -49,6 +49,8 @@ class Docker:
         self.environment = dict(os.environ, PATH=path, HOME=str(self.directory))
         self.parent = f"nfqdock-{os.getpid()}"
         (self.directory / "daemon.json").write_text("{}\n")
+        # Docker leaves its chains; the lab is for other tests too.
+        self.before = {(family, table): self.tables(f"{family}-save", "-t", table) for family, table in TABLES}
         with open(self.log, "wb") as output:
             self.process = subprocess.Popen(
                 in_host("unshare", "--mount", "sh", "-c", LAUNCH, "sh", self.directory, self.parent),
@@ -57,6 +59,12 @@ class Docker:
                 stderr=output,
                 env=self.environment,
             )
+
+    def tables(self, *words, text=None):
+        """iptables-save and -restore in the namespace."""
+        return subprocess.run(
+            in_host(*words), input=text or "", capture_output=True, text=True, timeout=20, check=True
+        ).stdout
 
     def command(self, *words):
         """A docker command; the client needs no namespace."""
@@ -131,6 +139,8 @@ class Docker:
             self.process.kill()
             self.process.wait(10)
         subprocess.run(in_host("ip", "link", "del", BRIDGE), check=False, timeout=10, stderr=subprocess.DEVNULL)
+        for (family, _), text in self.before.items():
+            self.tables(f"{family}-restore", text=text)
         for place in pathlib.Path("/sys/fs/cgroup").glob(f"**/{self.parent}"):
             for directory in sorted((path for path in place.rglob("*") if path.is_dir()), reverse=True):
                 directory.rmdir()
@@ -148,9 +158,7 @@ def machine(lab):
             docker.prepare()
             docker.run("probe")
         except RuntimeError as error:
-            if any(reason in str(error).lower() for reason in PREREQUISITES):
-                pytest.skip(f"Docker cannot run a container here: {str(error).splitlines()[-1]}")
-            raise
+            skip_where_unusable(error, "Docker")
         docker.remove_all()
         yield docker
     finally:

@@ -101,10 +101,10 @@ unpack_packages() {
   local target=$1/.build/unpacked/$2 fetched log
   shift 2
   [[ ! -d $target ]] || return 0
-  command -v dpkg-deb >/dev/null && command -v apt-get >/dev/null || {
+  if ! command -v dpkg-deb >/dev/null || ! command -v apt-get >/dev/null; then
     complain "this is no Debian: $* cannot be unpacked"
     return 1
-  }
+  fi
   fetched=$(mktemp -d) log=$(mktemp)
   # apt's own user must be able to write there.
   chmod 755 "$fetched"
