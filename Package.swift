@@ -89,4 +89,19 @@ if Context.environment["BENCH"] == "1" {
       swiftSettings: settings
     ),
   ]
+  // What it measures is the daemon's, whose modules only tests can import.
+  package.targets.removeAll { $0.name == "PacketInspectTests" }
+  package.targets += [
+    .target(
+      name: "DiagC",
+      path: "scripts/bench/diag-c",
+      cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])]
+    ),
+    .testTarget(
+      name: "AttributionBench",
+      dependencies: ["DiagC", "PacketInspect", "nfq-egressd"],
+      path: "scripts/bench/AttributionBench",
+      swiftSettings: settings
+    ),
+  ]
 }

@@ -68,6 +68,9 @@ public struct FlowState: Sendable {
   public var clientBytes: UInt64 = 0
   /// Packets from the server, where they are seen.
   public var serverPackets: UInt32 = 0
+  /// Who sends for the client, as far as its packets show it; 0 while nothing has. It stands where alignment would
+  /// leave a gap.
+  public var sender: UInt32 = 0
   /// Bytes (IP) from the server, where they are seen.
   public var serverBytes: UInt64 = 0
   /// A number that no other flow has had; `flow_id` in events.

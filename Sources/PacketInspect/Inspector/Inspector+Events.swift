@@ -88,17 +88,22 @@ extension Inspector {
     sink.record(event)
   }
 
-  /// Raises the flag of a false source address, once for an address of a session.
+  /// Raises the flag of a false source address, once for an address of a session: `session`, which is that of the
+  /// true sender where it is known, and need not be the flow's. The address is the client's unless `source` is another.
   mutating func raiseSpoofed<Sink: EventSink>(
-    _ index: Int32, _ aspect: String, _ now: Timestamp, _ sink: inout Sink
+    _ index: Int32, _ aspect: String, by session: Int32, source: IPAddress? = nil, _ verdict: Verdict,
+    _ now: Timestamp, _ sink: inout Sink
   ) {
-    let address = flows[index].client
-    let session = flows[index].session
+    let address = source ?? flows[index].client
     guard sessions[session].isFirstFlag("spoofed \(address)") else { return }
-    raise(
-      .spoofedSource, "A packet with the source address \(address) came from elsewhere: its \(aspect) is another's.",
-      [FlagEvidence("address", address.description), FlagEvidence("aspect", aspect)],
-      ContactOutcome(verdict: Verdict(.accept, .undecided)), index, now, &sink)
+    sessions[session].figures.flags &+= 1
+    let summary =
+      "A packet with the source address \(address) came from elsewhere: its \(aspect) is another's."
+    let evidence = [FlagEvidence("address", address.description), FlagEvidence("aspect", aspect)]
+    var event = event(.alert(flag(.spoofedSource, summary, evidence)), on: index, at: now)
+    describe(ContactOutcome(verdict: verdict), in: &event)
+    attach(session, to: &event)
+    sink.record(event)
   }
 
   /// Raises the flag of a used-up upload budget.

@@ -15,6 +15,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var questions: OutstandingQuestions
   var recentQuestions: RecentQuestions
   private var destinationKeys: DestinationKeyCache
+  let senderSeed: UInt64
   /// The sessions, with their destinations and budgets.
   public internal(set) var sessions = SessionTable()
   /// What was done so far.
@@ -54,6 +55,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     questions = OutstandingQuestions(seed: seed)
     recentQuestions = RecentQuestions(seed: seed)
     destinationKeys = DestinationKeyCache(seed: seed)
+    senderSeed = seed
   }
 
   /// Flows tracked now.
@@ -105,6 +107,16 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       source: view.source, sourcePort: view.sourcePort, destination: view.destination,
       destinationPort: view.destinationPort, proto: view.proto.rawValue)
     var index = flows.find(key)
+    let sender = senderTag(meta)
+    if index >= 0, sender != flows[index].sender, sender != 0, flows[index].clientIsFirst == sourceIsFirst {
+      switch judgeSender(index, view, sender, meta, now, &sink) {
+      case .same: break
+      case .another:
+        end(index, now, &sink)
+        index = -1
+      case .foreign(let verdict): return verdict
+      }
+    }
     if index >= 0, let tcp = view.tcp, isReuse(index, tcp, sourceIsFirst: sourceIsFirst) {
       if isInside(index, tcp, sourceIsFirst: sourceIsFirst) { return refuseEvasion(index, meta, now, &sink) }
       end(index, now, &sink)
@@ -131,6 +143,11 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       flows.touch(index, at: now)
     }
     let fromClient = flows[index].clientIsFirst == sourceIsFirst
+    if !fromClient, sender != 0, view.sourcePort == 53,
+      let verdict = judgeAnswerer(index, view, meta, now, &sink)
+    {
+      return verdict
+    }
     if fromClient {
       flows[index].clientPackets &+= 1
       flows[index].clientBytes &+= UInt64(meta.originalLength)
@@ -246,11 +263,8 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       client == view.source && (clientIsFirst ? key.firstPort : key.secondPort) == view.sourcePort
     var claim: SessionClaim?
     var spoofedAspect: String?
-    if isFromClient, evidence != nil {
-      let endpoints = PacketEndpoints(
-        source: view.source, sourcePort: view.sourcePort, destination: view.destination,
-        destinationPort: view.destinationPort, proto: view.proto.rawValue)
-      switch evidence?.finding(for: endpoints, meta: meta, isLastAsk: meta.hasWaited, at: now) {
+    if isFromClient {
+      switch finding(view, meta, now) {
       case .claim(let found): claim = found
       case .spoofed(let found, let aspect):
         claim = found
@@ -268,7 +282,10 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     sessions.beginFlow(session, at: now)
     flows[index].isExternal = policy.isExternal(flows[index].server)
     flows[index].slot = meta.slot
-    if let spoofedAspect { raiseSpoofed(index, spoofedAspect, now, &sink) }
+    if isFromClient { flows[index].sender = senderTag(meta) }
+    if let spoofedAspect {
+      raiseSpoofed(index, spoofedAspect, by: session, Verdict(.accept, .undecided), now, &sink)
+    }
     if let tcp = view.tcp {
       flows[index].isMidstream = !tcp.flags.contains(.syn)
       // A SYN-ACK from the other side tells the client's first sequence number just as well.

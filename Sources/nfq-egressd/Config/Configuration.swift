@@ -5,6 +5,7 @@ struct Configuration: Sendable, Equatable {
   var mode = Mode.enforce
   var queues = Queues()
   var marks = Marks()
+  var rules = Rules()
   var onFailure = OnFailure()
   var limits = Limits()
   /// Networks that are never external, beside the IANA special-purpose ranges.
@@ -48,6 +49,23 @@ struct Configuration: Sendable, Equatable {
   struct Marks: Sendable, Equatable {
     /// The bits of packet mark and connmark that are ours.
     var mask: UInt32 = 0xff00_0000
+  }
+
+  /// What `iptables-setup.sh` did on this host.
+  struct Rules: Sendable, Equatable {
+    /// Who makes the rules again when a control group of `--cgroup` was made anew.
+    enum Repair: Sendable, Equatable {
+      /// The script that install recorded.
+      case recorded
+      /// The script at a path.
+      case script(String)
+      /// Nobody; it is told all the same.
+      case off
+    }
+
+    var repair = Repair.recorded
+    /// Where install keeps its records (its NFQ_EGRESSD_RUN_DIR).
+    var directory = "/run/nfq-egressd"
   }
 
   /// What happens in each condition in which a packet cannot be judged as usual.

@@ -62,6 +62,7 @@ struct ConfigurationDecoder {
         value.fault("must have exactly 8 neighbouring bits set (2 of state, 6 of slot); write for example 0xff000000")
       }
     }
+    decodeRules(top, &configuration)
     if let conditions = top.mapping("onFailure") {
       conditions.read("daemonAbsent", into: &configuration.onFailure.daemonAbsent)
       conditions.read("queueFull", into: &configuration.onFailure.queueFull)
@@ -89,6 +90,25 @@ struct ConfigurationDecoder {
     }
     if configuration.onFailure.queueFull != .open {
       mode.warn("'observe' blocks nothing, but onFailure.queueFull is closed: a full queue drops packets")
+    }
+  }
+
+  private func decodeRules(_ top: ConfigurationMapping, _ configuration: inout Configuration) {
+    guard let rules = top.mapping("rules") else { return }
+    if let value = rules["directory"], let path = filePath(value, "the path of a directory") {
+      configuration.rules.directory = path
+    }
+    guard let value = rules["repair"] else { return }
+    if value.isWord("recorded") {
+      configuration.rules.repair = .recorded
+    } else if value.isWord("none") {
+      configuration.rules.repair = .off
+    } else if let path = filePath(value, "'recorded', 'none' or the path of iptables-setup.sh") {
+      do throws(FileError) {
+        configuration.rules.repair = .script(try RepairScript(checking: path).path)
+      } catch {
+        value.fault("\(quoted(path)) \(error)")
+      }
     }
   }
 

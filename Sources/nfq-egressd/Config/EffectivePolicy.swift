@@ -19,6 +19,13 @@ struct EffectivePolicy {
     add(1, "length: \(configuration.queues.length)")
     add(0, "marks:")
     add(1, "mask: 0x\(String(configuration.marks.mask, radix: 16))")
+    add(0, "rules:")
+    switch configuration.rules.repair {
+    case .recorded: add(1, "repair: recorded")
+    case .off: add(1, "repair: none")
+    case .script(let path): add(1, "repair: \(scalar(path))")
+    }
+    add(1, "directory: \(scalar(configuration.rules.directory))")
     add(0, "onFailure:")
     add(1, "daemonAbsent: \(configuration.onFailure.daemonAbsent.rawValue)")
     add(1, "queueFull: \(configuration.onFailure.queueFull.rawValue)")

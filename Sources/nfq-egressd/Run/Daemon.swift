@@ -2,8 +2,8 @@ import Glibc
 import Logging
 import PacketInspect
 
-/// The running daemon: one queue thread, one thread each for events, the store and the control socket, and the main
-/// thread, which waits for signals.
+/// The running daemon: one queue thread, one thread each for events, the store, the control socket and the rules,
+/// and the main thread, which waits for signals.
 struct Daemon {
   /// Seconds between two stats events.
   private static let statsInterval: Int64 = 60
@@ -34,7 +34,7 @@ struct Daemon {
     var signals = Signals()
     let ring = HandoverRing<Event>(capacity: configuration.limits.eventRing)
     let writer = EventWriter(ring: ring, digest: digest, log: log)
-    guard let writerThread = WriterThread(writer, events) else { throw Failure(description: "no thread for events") }
+    guard let writerThread = writer.start(events) else { throw Failure(description: "no thread for events") }
     defer {
       writer.stop()
       writerThread.join()
@@ -50,6 +50,9 @@ struct Daemon {
       current, keeper?.overlays ?? OverlayBook(), seed: seed, mailbox: mailbox, outbox: keeper?.writer.overlays
     ) { kind, figures in ring.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures))) }
     keeper?.writer.serve(policy)
+    let keeperOfRules = RulesKeeper(configuration.rules, log: log) { kind, figures in
+      ring.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures)))
+    }
     let leases = configuration.sessions.containers.map { _ in ContainerLeases(log: log) }
     let links = HandlerLinks(
       policy: mailbox, control: desk.mailbox, store: keeper?.writer, containers: leases,
@@ -64,6 +67,7 @@ struct Daemon {
       let control = queue.control
       keeper?.writer.onDurable { control.wake() }
       try desk.open(for: queue.control, keeper: policy, suffixes: suffixes)
+      guard keeperOfRules.begin() else { throw Failure(description: "no thread for the rules") }
       watcher = try watch(configuration, leases, queue.control)
       serve(queue, &signals, &current, compiler, policy, links, ring, writer, keeper)
     } catch {
@@ -71,6 +75,7 @@ struct Daemon {
     }
     desk.close()
     watcher?.stop()
+    keeperOfRules.stop()
     queue.control.stop()
     do { try queue.thread.join() } catch { trouble = error }
     keeper?.end()
@@ -208,6 +213,7 @@ struct Daemon {
     var keys: [String] = []
     if old.queues != new.queues { keys.append("queues") }
     if old.marks != new.marks { keys.append("marks") }
+    if old.rules != new.rules { keys.append("rules") }
     if old.limits != new.limits { keys.append("limits") }
     if old.control != new.control { keys.append("control") }
     if old.store != new.store { keys.append("store") }
@@ -219,6 +225,9 @@ struct Daemon {
 
   private func warn(_ loaded: LoadedConfiguration) {
     for warning in loaded.warnings { log.warning("\(file):\(warning)") }
+    if let obstacle = RulesRecord.obstacle(loaded.configuration.rules) {
+      log.warning("rules of control groups that are made anew cannot be made again: \(obstacle)")
+    }
   }
 
   private func stats(_ kind: String, _ figures: [(name: String, value: StatValue)]) -> Event {
@@ -235,7 +244,8 @@ struct Daemon {
     let counts: [(String, UInt64)] = [
       ("packets", inspector.counters.packets), ("accepted", inspector.counters.accepted),
       ("dropped", inspector.counters.dropped), ("rejected", inspector.counters.rejected),
-      ("malformed", inspector.counters.malformed), ("flows", UInt64(inspector.flows)),
+      ("malformed", inspector.counters.malformed), ("foreign", inspector.counters.foreign),
+      ("flows", UInt64(inspector.flows)),
       ("flows_total", inspector.counters.flows), ("flow_table_full", inspector.counters.flowTableFull),
       ("sessions", UInt64(inspector.sessions)), ("quic_hellos", inspector.counters.quicHellos),
       ("quic_unopened", inspector.counters.quicUnopened),

@@ -135,6 +135,9 @@ struct InspectorLab {
   var slot: UInt8 = 0
   /// Whose fresh endpoints are.
   var client = "10.88.0.7"
+  /// Where what is sent comes in, and from whom.
+  var interface: UInt32 = 0
+  var hardwareAddress: HardwareAddress?
   private var nextPort: UInt16 = 50_000
 
   init(_ policy: TestPolicy = TestPolicy(), limits: InspectorLimits = InspectorLimits(flows: 4_096)) {
@@ -163,6 +166,8 @@ struct InspectorLab {
     now = now.advanced(byNanoseconds: 1_000)
     var meta = PacketMeta(hook: hook, originalLength: packet.count, checksumsUnreliable: checksumsUnreliable)
     meta.slot = slot
+    meta.inputInterface = interface
+    meta.hardwareAddress = hardwareAddress
     return inspector.inspect(packet.rawSpan, meta: meta, now: now, into: &sink).verdict
   }
 
