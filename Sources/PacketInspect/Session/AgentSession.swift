@@ -20,6 +20,10 @@ public struct AgentSession: Sendable {
   public internal(set) var budgetPolicy: BudgetPolicy?
   /// The upload policy of its type.
   public internal(set) var uploadPolicy: UploadBudgetPolicy?
+  /// How its flows add up over time.
+  var traffic = SessionTraffic()
+  /// From where on that is flagged.
+  var shapePolicy = ShapePolicy()
   /// Destinations by which its budget was extended.
   public internal(set) var extendedBy = 0
   /// What was counted.
