@@ -42,7 +42,8 @@ extension Inspector {
         sessions.withdraw(session, DestinationKey(server))
         flows[index].chargedAddress = false
       }
-      let outcome = contact(session, place.key, place.evidence, now)
+      var outcome = contact(session, place.key, place.evidence, now)
+      if flows[index].traffic.proto == .ntp { outcome.beacon = nil }
       flows[index].isCharged = true
       noteDestination(index, place.key)
       if case .domain = place.key {} else { flows[index].chargedAddress = name == nil && outcome.isNew }
@@ -69,7 +70,9 @@ extension Inspector {
     }
     var outcome = sessions.contact(session, key, evidence, limit: limits.namesPerSession, at: now)
     if outcome.isNew, outcome.admitted { counters.newDestinations &+= 1 }
-    if outcome.previous != nil { outcome.beacon = regularContact(session, key.tag, outcome.previous, now) }
+    if outcome.previous != nil {
+      outcome.beacon = regularContact(session, key.tag, outcome.previous, isLookUp: evidence == .dnsQuery, now)
+    }
     return outcome
   }
 

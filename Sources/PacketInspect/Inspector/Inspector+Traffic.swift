@@ -9,6 +9,11 @@ extension Inspector {
   /// Mean payload of an upload's datagrams, where the other direction is not seen. Acknowledgements of a download,
   /// all that is seen of it then, are far smaller, uploads far larger.
   private static var uploadDatagram: UInt64 { 400 }
+  /// Payload bytes of its handshake, about: three padded datagrams.
+  private static var paddedHandshake: UInt64 { 3_600 }
+  /// Payload bytes of an exchange, of which only the client's side is seen, that may be an upload: a request and its
+  /// cookies fit in less.
+  private static var smallestBlindUpload: UInt64 { 8_192 }
   /// Mean payload from which on echo requests are no probes.
   private static var bulkEcho: UInt64 { 256 }
 
@@ -20,9 +25,11 @@ extension Inspector {
 
   /// Takes a contact that is not a destination's first.
   mutating func regularContact(
-    _ session: Int32, _ tag: UInt32, _ previous: Timestamp?, _ now: Timestamp
+    _ session: Int32, _ tag: UInt32, _ previous: Timestamp?, isLookUp: Bool, _ now: Timestamp
   ) -> BeaconFinding? {
-    sessions.withTraffic(session) { $0.beacons.contact(tag, previous: previous, policy: $1, at: now) }
+    sessions.withTraffic(session) {
+      $0.beacons.contact(tag, previous: previous, isLookUp: isLookUp, policy: $1, at: now)
+    }
   }
 
   /// Looks at a flow whose client sends payload after a pause, or has sent so much that it is time. Rare by
@@ -45,7 +52,8 @@ extension Inspector {
       endExchange(index, at: before, now, &sink)
       judgeOpaque(index, now, &sink)
       if let finding = regularContact(
-        flows[index].session, flows[index].traffic.destination, now.advanced(byNanoseconds: -gap), now)
+        flows[index].session, flows[index].traffic.destination, now.advanced(byNanoseconds: -gap),
+        isLookUp: false, now)
       {
         var outcome = ContactOutcome(verdict: Verdict(flows[index].action, flows[index].reason))
         outcome.beacon = finding
@@ -90,7 +98,12 @@ extension Inspector {
 
   /// True when a flow of which only the client's side is seen consists of an upload's packets.
   private func isMadeOfLarge(_ index: Int32) -> Bool {
-    flows[index].traffic.sent / UInt64(max(1, flows[index].clientPackets)) >= Self.uploadDatagram
+    // The datagrams of a QUIC handshake are padded (RFC 9000 section 14.1), whatever comes after them.
+    let flow = flows[index]
+    guard flow.clientPackets > Self.handshakeDatagrams, flow.traffic.sent > Self.paddedHandshake else { return false }
+    let mean =
+      (flow.traffic.sent - Self.paddedHandshake) / UInt64(flow.clientPackets - Self.handshakeDatagrams)
+    return mean >= Self.uploadDatagram
   }
 
   /// An exchange is over: its size may be one of many that are alike, and it may be a small upload.
@@ -102,7 +115,8 @@ extension Inspector {
     let traffic = flows[index].traffic
     guard out > 0, traffic.destination != 0, traffic.proto != .dns else { return }
     let session = flows[index].session
-    let isUpload = !traffic.isService && (back != nil || isMadeOfLarge(index))
+    let isUpload =
+      !traffic.isService && (back != nil || out >= Self.smallestBlindUpload && isMadeOfLarge(index))
     let finding = sessions.withTraffic(session) {
       $0.beacons.noteSize(traffic.destination, out)
       return isUpload

@@ -12,6 +12,11 @@ struct BeaconWatch: Sendable {
   static let window = 12
   /// Intervals before regularity means anything.
   private static let fewest = 5
+  /// Intervals beyond which a pause has ended what was regular: a job that is asked after again later is not one long
+  /// beacon.
+  private static let longestPause: Double = 4
+  /// How much less regular it may become before it counts as over: windows of a dozen vary.
+  private static let hysteresis = 1.5
   /// Typical bytes of a contact beyond which it is not a beacon's sign of life, whatever its rhythm.
   static let smallContact: Double = 65_536
   /// Deviation of sizes, as a share of their median, up to which they are alike: what has something to tell varies.
@@ -31,6 +36,7 @@ struct BeaconWatch: Sendable {
     var intervalCount: UInt16 = 0
     var sizeCount: UInt16 = 0
     var isRegular = false
+    var hasFlows = false
     var isFlagged = false
   }
 
@@ -43,23 +49,26 @@ struct BeaconWatch: Sendable {
 
   /// Takes a contact; the flag when it shows what has been regular for long enough. `previous` is the latest contact
   /// before it, nil for a destination's first.
+  ///
+  /// A destination that is not only looked up is judged at its flows: `isLookUp` says that this is a question.
   mutating func contact(
-    _ tag: UInt32, previous: Timestamp?, policy: ShapePolicy, at now: Timestamp
+    _ tag: UInt32, previous: Timestamp?, isLookUp: Bool = false, policy: ShapePolicy,
+    at now: Timestamp
   ) -> BeaconFinding? {
     guard let place = tags.firstIndex(of: tag) else {
       if let previous, now.since(previous) >= Self.quiet { watch(tag, since: previous, at: now) }
       return nil
     }
-    let quiet = now.since(entries[place].last)
-    if quiet < Self.quiet {
+    if !isLookUp { entries[place].hasFlows = true }
+    if now.since(entries[place].last) < Self.quiet {
       entries[place].last = max(entries[place].last, now)
-      return nil
+    } else {
+      entries[place].note(interval: now.since(entries[place].start))
+      entries[place].start = now
+      entries[place].last = now
+      judge(place, policy, now)
     }
-    let interval = now.since(entries[place].start)
-    entries[place].note(interval: interval)
-    entries[place].start = now
-    entries[place].last = now
-    return judge(place, policy, now)
+    return isLookUp && entries[place].hasFlows ? nil : finding(place, policy, now)
   }
 
   /// Notes how much was sent in one contact.
@@ -68,33 +77,44 @@ struct BeaconWatch: Sendable {
     entries[place].note(size: bytes)
   }
 
-  private mutating func judge(_ place: Int, _ policy: ShapePolicy, _ now: Timestamp) -> BeaconFinding? {
+  private mutating func judge(_ place: Int, _ policy: ShapePolicy, _ now: Timestamp) {
     let entry = entries[place]
     let count = min(Int(entry.intervalCount), Self.window)
-    guard count >= Self.fewest, let spread = Spread(entry.intervals, count: count) else { return nil }
-    guard spread.relativeDeviation <= policy.beaconJitter else {
+    guard count >= Self.fewest, let spread = Spread(entry.intervals, count: count) else { return }
+    let sizes = Spread(entry.sizes, count: min(Int(entry.sizeCount), Self.window))
+    let isAlike = sizes.map { $0.median <= Self.smallContact && $0.relativeDeviation <= Self.uniformity } ?? true
+    let isPause = Double(entry.latestInterval) > Self.longestPause * spread.median
+    let limit = entry.isRegular ? policy.beaconJitter * Self.hysteresis : policy.beaconJitter
+    guard spread.relativeDeviation <= limit, isAlike, !isPause else {
       entries[place].isRegular = false
       entries[place].isFlagged = false
-      return nil
+      if isPause { entries[place].intervalCount = 0 }
+      return
     }
     if entry.isRegular {
       entries[place].contacts &+= 1
-    } else {
-      entries[place].isRegular = true
-      entries[place].contacts = UInt32(count) + 1
-      var sum: UInt64 = 0
-      for index in 0..<count { sum &+= entry.intervals[index].value }
-      entries[place].regularSince = now.advanced(byNanoseconds: -Int64(clamping: sum &* 1_000_000))
+      return
     }
-    guard !entry.isFlagged, Int(entries[place].contacts) >= policy.beaconContacts,
-      now.since(entries[place].regularSince) >= policy.beaconSpan
+    var sum: UInt64 = 0
+    for index in 0..<count {
+      guard Double(entry.intervals[index].value) <= Self.longestPause * spread.median else { return }
+      sum &+= entry.intervals[index].value
+    }
+    entries[place].isRegular = true
+    entries[place].contacts = UInt32(count) + 1
+    entries[place].regularSince = now.advanced(byNanoseconds: -Int64(clamping: sum &* 1_000_000))
+  }
+
+  private mutating func finding(_ place: Int, _ policy: ShapePolicy, _ now: Timestamp) -> BeaconFinding? {
+    let entry = entries[place]
+    let span = now.since(entry.regularSince)
+    guard entry.isRegular, !entry.isFlagged, Int(entry.contacts) >= policy.beaconContacts, span >= policy.beaconSpan,
+      let spread = Spread(entry.intervals, count: min(Int(entry.intervalCount), Self.window))
     else { return nil }
-    let sizes = Spread(entry.sizes, count: min(Int(entry.sizeCount), Self.window))
-    if let sizes, sizes.median > Self.smallContact || sizes.relativeDeviation > Self.uniformity { return nil }
     entries[place].isFlagged = true
     return BeaconFinding(
-      contacts: Int(entries[place].contacts), interval: spread.median / 1_000, deviation: spread.relativeDeviation,
-      span: now.since(entries[place].regularSince), size: sizes.map { Int($0.median) })
+      contacts: Int(entry.contacts), interval: spread.median / 1_000, deviation: spread.relativeDeviation, span: span,
+      size: Spread(entry.sizes, count: min(Int(entry.sizeCount), Self.window)).map { Int($0.median) })
   }
 
   private mutating func watch(_ tag: UInt32, since previous: Timestamp, at now: Timestamp) {
@@ -156,8 +176,13 @@ extension BeaconWatch.Entry {
     return count + 1 >= 4 * window ? 3 * window : count + 1
   }
 
+  /// In milliseconds.
+  fileprivate var latestInterval: UInt64 {
+    intervals[(Int(intervalCount) + BeaconWatch.window - 1) % BeaconWatch.window].value
+  }
+
   fileprivate func worth(at now: Timestamp) -> UInt64 {
-    let latest = intervals[(Int(intervalCount) + BeaconWatch.window - 1) % BeaconWatch.window].value
+    let latest = latestInterval
     let age = UInt64(max(0, now.since(start))) / 1_000_000
     if isRegular { return age > 8 * latest ? 1 : 64 }
     if age / 3 > latest { return 0 }
