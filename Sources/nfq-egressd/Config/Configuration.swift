@@ -23,6 +23,7 @@ struct Configuration: Sendable, Equatable {
   var agentTypes = [AgentType.unattributedName: AgentType.unattributed]
   /// Where sessions come from.
   var sessions = Sessions()
+  var privacy = Privacy()
   var control = Control()
   var store = Store()
   var events = Events()
@@ -92,6 +93,11 @@ struct Configuration: Sendable, Equatable {
     var idleEnd: TimeSpan? = TimeSpan(seconds: 3600)
   }
 
+  struct Privacy: Sendable, Equatable {
+    /// Which labels below a registrable domain are written as class, length and keyed hash.
+    var redactLabels = LabelRedaction.encoded
+  }
+
   struct Control: Sendable, Equatable {
     /// Where subcommands and orchestrators find the daemon, unless told otherwise.
     static let defaultSocket = "/run/nfq-egressd/control.sock"
@@ -139,6 +145,19 @@ struct AgentType: Sendable, Equatable {
   var budget = Budget()
   /// None unless it is configured.
   var uploadBudget: UploadBudget?
+  var shape = Shape()
+
+  /// From where on the shape of what is sent is flagged.
+  struct Shape: Sendable, Equatable {
+    /// Characters of an encoded token in a path or query.
+    var encodedTokenLength = 64
+    /// Characters in encoded labels under one registrable domain.
+    var encodedHostBytes = ByteCount(bytes: 4_096)
+    /// Different names under one registrable domain.
+    var uniqueLabels = 200
+    /// The time over which both are counted.
+    var labelWindow = TimeSpan(seconds: 3_600)
+  }
 
   /// The ceiling on distinct external destinations.
   struct Budget: Sendable, Equatable {

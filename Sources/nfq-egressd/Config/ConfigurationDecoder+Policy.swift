@@ -5,6 +5,9 @@ extension ConfigurationDecoder {
   /// Shorter than the look for idle sessions makes no sense; longer is `never`.
   private static let idleEndRange = TimeSpan(seconds: 10)...TimeSpan(seconds: 366 * 86_400)
 
+  /// Shorter than a minute and a slow resolver would hide a burst; longer than a day no state is kept for.
+  private static let labelWindowRange = TimeSpan(seconds: 60)...TimeSpan(seconds: 86_400)
+
   func decodeDenyLists(_ top: ConfigurationMapping, _ result: inout Result) {
     guard let members = top["denyLists"]?.members() else { return }
     result.configuration.denyLists = []
@@ -60,8 +63,16 @@ extension ConfigurationDecoder {
         if let share = budget["warnAt"]?.decimal(in: 0...1) { type.budget.warnAt = share }
       }
       if let budget = members?.mapping("uploadBudget") { type.uploadBudget = uploadBudget(budget) }
+      if let shape = members?.mapping("shape") { decodeShape(shape, &type.shape) }
       configuration.agentTypes[name] = type
     }
+  }
+
+  private func decodeShape(_ mapping: ConfigurationMapping, _ shape: inout AgentType.Shape) {
+    mapping.read("encodedTokenLength", into: &shape.encodedTokenLength, in: 32...4096)
+    if let bytes = mapping["encodedHostBytes"]?.byteCount() { shape.encodedHostBytes = bytes }
+    mapping.read("uniqueLabels", into: &shape.uniqueLabels, in: 16...100_000)
+    if let window = mapping["labelWindow"]?.timeSpan(in: Self.labelWindowRange) { shape.labelWindow = window }
   }
 
   private func uploadBudget(_ mapping: ConfigurationMapping) -> AgentType.UploadBudget? {

@@ -27,6 +27,7 @@ struct ConfigurationDecoder {
       decodeSessions(top, &result.configuration)
       decodeControl(top, &result.configuration)
       decodeStore(top, &result.configuration)
+      top.mapping("privacy")?.read("redactLabels", into: &result.configuration.privacy.redactLabels)
       if let path = top.mapping("events")?["path"], let text = self.path(path, "a path, or '-' for standard output") {
         result.configuration.events.path = text
       }

@@ -59,6 +59,13 @@ enum ConfigurationSchema {
     ("agentTypes.*.uploadBudget.bytes", "required"),
     ("agentTypes.*.uploadBudget.window", "session"),
     ("agentTypes.*.uploadBudget.onReach", "flag"),
+    ("agentTypes.*.shape", ""),
+    ("agentTypes.*.shape.encodedTokenLength", "64"),
+    ("agentTypes.*.shape.encodedHostBytes", "4096"),
+    ("agentTypes.*.shape.uniqueLabels", "200"),
+    ("agentTypes.*.shape.labelWindow", "1h"),
+    ("privacy", ""),
+    ("privacy.redactLabels", "encoded"),
     ("sessions", ""),
     ("sessions.idleEnd", "1h"),
     ("sessions.addresses", "[]"),
@@ -87,8 +94,6 @@ enum ConfigurationSchema {
     "categories",
     "agentTypes.*.categoryActions",
     "agentTypes.*.categories",
-    "agentTypes.*.shape",
-    "privacy",
     "metrics",
   ]
 

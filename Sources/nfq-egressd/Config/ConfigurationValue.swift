@@ -148,6 +148,21 @@ struct ConfigurationValue {
   /// True when the value is this word.
   func isWord(_ word: String) -> Bool { node.scalar?.string == word }
 
+  /// A time within bounds.
+  func timeSpan(in range: ClosedRange<TimeSpan>) -> TimeSpan? {
+    let expected = "a time from \(range.lowerBound) to \(range.upperBound), such as 90s, 30m or 1h"
+    guard let text = text(expected) else { return nil }
+    guard let span = TimeSpan(text) else {
+      fault("\(quoted(text)) is no time; write \(expected)")
+      return nil
+    }
+    guard range.contains(span) else {
+      fault("\(text) is out of range; write \(expected)")
+      return nil
+    }
+    return span
+  }
+
   /// The members of a list.
   func members() -> [ConfigurationValue]? {
     guard log.visit() else { return nil }

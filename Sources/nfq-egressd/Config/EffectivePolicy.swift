@@ -52,8 +52,11 @@ struct EffectivePolicy {
         add(3, "window: \(uploads.window.rawValue)")
         add(3, "onReach: \(uploads.onReach.rawValue)")
       }
+      write(type.shape)
     }
     writeSessions(configuration.sessions)
+    add(0, "privacy:")
+    add(1, "redactLabels: \(configuration.privacy.redactLabels.rawValue)")
     add(0, "control:")
     add(1, "socket: \(scalar(configuration.control.socket))")
     add(1, "group: \(scalar(configuration.control.group))")
@@ -62,6 +65,14 @@ struct EffectivePolicy {
     add(1, "durability: \(configuration.store.durability.rawValue)")
     add(0, "events:")
     add(1, "path: \(scalar(configuration.events.path))")
+  }
+
+  private mutating func write(_ shape: AgentType.Shape) {
+    add(2, "shape:")
+    add(3, "encodedTokenLength: \(shape.encodedTokenLength)")
+    add(3, "encodedHostBytes: \(shape.encodedHostBytes)")
+    add(3, "uniqueLabels: \(shape.uniqueLabels)")
+    add(3, "labelWindow: \(shape.labelWindow)")
   }
 
   private mutating func writeDenyLists(_ lists: [DenyListSource]) {

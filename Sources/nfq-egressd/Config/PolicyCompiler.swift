@@ -59,8 +59,11 @@ struct PolicyCompiler {
         UploadBudgetPolicy(
           bytes: UInt64($0.bytes.bytes.magnitude), window: window($0.window), onReach: reach($0.onReach))
       }
-      parts.agentTypes[name] = PacketInspect.AgentType(name: name, budget: budget, uploadBudget: uploads)
+      var compiled = PacketInspect.AgentType(name: name, budget: budget, uploadBudget: uploads)
+      compiled.shape = shape(type.shape)
+      parts.agentTypes[name] = compiled
     }
+    parts.redactLabels = configuration.privacy.redactLabels
     parts.idleEnd = configuration.sessions.idleEnd?.nanoseconds
     for address in configuration.sessions.addresses {
       parts.sessionSources.insert(
@@ -68,6 +71,16 @@ struct PolicyCompiler {
     }
     return parts
   }
+
+  private func shape(_ shape: AgentType.Shape) -> ShapePolicy {
+    var policy = ShapePolicy()
+    policy.encodedTokenLength = shape.encodedTokenLength
+    policy.encodedHostBytes = Int(clamping: shape.encodedHostBytes.bytes)
+    policy.uniqueLabels = shape.uniqueLabels
+    policy.labelWindow = shape.labelWindow.nanoseconds
+    return policy
+  }
+
   private func window(_ window: AgentType.Budget.Window) -> BudgetWindow {
     switch window {
     case .session: .session

@@ -41,6 +41,12 @@ struct DefaultsTests {
     #expect(AgentType().budget.destinations == 200)
     #expect(AgentType().budget.warnAt == 0.8)
     #expect(configuration.agentTypes["unattributed"]?.uploadBudget == nil)
+    #expect(configuration.agentTypes["unattributed"]?.shape == AgentType.Shape())
+    #expect(AgentType.Shape().encodedTokenLength == ShapePolicy().encodedTokenLength)
+    #expect(AgentType.Shape().encodedHostBytes.bytes == Int64(ShapePolicy().encodedHostBytes))
+    #expect(AgentType.Shape().uniqueLabels == ShapePolicy().uniqueLabels)
+    #expect(AgentType.Shape().labelWindow.nanoseconds == ShapePolicy().labelWindow)
+    #expect(configuration.privacy.redactLabels == .encoded)
     #expect(configuration.sessions.addresses.isEmpty)
     #expect(configuration.sessions.idleEnd == TimeSpan(seconds: 3600))
     #expect(configuration.control.socket == "/run/nfq-egressd/control.sock")
@@ -136,7 +142,7 @@ struct DefaultsTests {
         - {name: "7", builtin: cloud-metadata}
       denyExceptions: [good.example, 192.0.2.0/24, '2001:db8::/32', 198.51.100.7, '*.sub.example']
       agentTypes:
-        research: {budget: {destinations: 3, onReach: hold, warnAt: 0.33}}
+        research: {budget: {destinations: 3, onReach: hold, warnAt: 0.33}, shape: {encodedTokenLength: 80, encodedHostBytes: 8KiB, uniqueLabels: 33, labelWindow: 10m}}
         "null": {budget: {warnAt: 0}}
         unattributed: {budget: {destinations: 9, window: 24h}, uploadBudget: {bytes: 1536KiB, window: 24h, onReach: hold}}
       control: {socket: "s p.sock", group: Agents}
@@ -150,6 +156,7 @@ struct DefaultsTests {
           - {pattern: '/a b"ü.slice/{type}@*/x\\y-{session}'}
           - {pattern: "/{session}", agentType: "null"}
         containers: {socket: "run/a b.sock", sessionLabel: org.example/session, typeLabel: "#type"}
+      privacy: {redactLabels: never}
       events: {path: "out ü.json"}
       """
     let first = try fixture.load(yaml).configuration
@@ -175,7 +182,7 @@ struct DefaultsTests {
       #expect(node?.string == key.fallback, "\(key.path)")
       compared += 1
     }
-    #expect(compared == 25)
+    #expect(compared == 26)
   }
 
   @Test("the reference names every key that the decoder knows and no other, with its default")

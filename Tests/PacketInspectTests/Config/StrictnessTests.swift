@@ -66,11 +66,11 @@ struct StrictnessTests {
   @Test("a key given twice is a fault and does not hide the others")
   func duplicates() throws {
     #expect(
-      try fixture.faults("mode: enforce\nlimits: {flows: 2048, flows: 1}\nmode: enforce\nprivacy: {a: 1, a: 2}\n") == [
+      try fixture.faults("mode: enforce\nlimits: {flows: 2048, flows: 1}\nmode: enforce\nmetrics: {a: 1, a: 2}\n") == [
         "1:1: mode: given twice, again in line 3; keep one of them",
         "2:10: limits.flows: given twice, again in line 2; keep one of them",
         "2:30: limits.flows: 1 is out of range; write a whole number from 1024 to 16777216",
-        "4:1: privacy: not built yet; remove the key",
+        "4:1: metrics: not built yet; remove the key",
         "4:11: a: given twice; keep one of them",
       ])
   }
@@ -78,8 +78,8 @@ struct StrictnessTests {
   @Test(
     "a key whose part is not built yet says so",
     arguments: [
-      "categories: []", "privacy: {redactLabels: all}", "metrics: {listen: x}",
-      "agentTypes: {a: {categoryActions: {}}}", "agentTypes: {a: {shape: {}}}", "agentTypes: {a: {categories: {}}}",
+      "categories: []", "metrics: {listen: x}",
+      "agentTypes: {a: {categoryActions: {}}}", "agentTypes: {a: {categories: {}}}",
       "queues: {count: 2}",
       "denyLists: [{name: a, builtin: cloud-metadata, maxAge: 7d}]",
       "denyLists: [{name: a, path: x, format: adblock}]", "denyLists: [{name: a, path: x, format: rpz}]",
