@@ -47,7 +47,7 @@ extension Inspector {
       var outcome = contact(session, place.key, place.evidence, now)
       if flows[index].traffic.proto == .ntp { outcome.beacon = nil }
       flows[index].isCharged = true
-      noteDestination(index, place.key)
+      noteDestination(index, place.key, place.category)
       if case .domain = place.key {} else { flows[index].chargedAddress = name == nil && outcome.isNew }
       result.destination = EventDestination(
         key: place.key.text, evidence: place.evidence, isExternal: true, isNew: outcome.isNew && outcome.admitted,

@@ -18,9 +18,11 @@ extension Inspector {
   private static var bulkEcho: UInt64 { 256 }
 
   /// Notes which destination a flow was charged to.
-  mutating func noteDestination(_ index: Int32, _ key: DestinationKey) {
+  mutating func noteDestination(_ index: Int32, _ key: DestinationKey, _ category: Category) {
     flows[index].traffic.destination = key.tag
-    flows[index].traffic.isService = KnownServices.contains(key, sessions[flows[index].session].shapePolicy)
+    let isService = KnownServices.contains(key, category, sessions[flows[index].session].shapePolicy)
+    flows[index].traffic.isService = isService
+    flows[index].traffic.isPolled = isService || KnownServices.isPolled(category)
   }
 
   /// Takes a contact that is not a destination's first.
@@ -51,10 +53,9 @@ extension Inspector {
     } else if gap > FlowTraffic.quiet, payload >= Self.smallestExchange {
       endExchange(index, at: before, now, &sink)
       judgeOpaque(index, now, &sink)
-      if let finding = regularContact(
-        flows[index].session, flows[index].traffic.destination, now.advanced(byNanoseconds: -gap),
-        isLookUp: false, now)
-      {
+      let finding = regularContact(
+        flows[index].session, flows[index].traffic.destination, now.advanced(byNanoseconds: -gap), isLookUp: false, now)
+      if let finding, !flows[index].traffic.isPolled {
         var outcome = ContactOutcome(verdict: Verdict(flows[index].action, flows[index].reason))
         outcome.beacon = finding
         outcome.destination = knownDestination(index)

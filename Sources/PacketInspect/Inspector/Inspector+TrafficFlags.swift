@@ -10,7 +10,10 @@ extension Inspector {
       flows[index].traffic.proto != .ntp
     else { return }
     let known = sessions[session].budget.keysAndEvidence.first { $0.key.text == place.key }
-    guard let key = known?.key, !KnownServices.contains(key, sessions[session].shapePolicy) else { return }
+    let category = outcome.category ?? .unknown
+    guard let key = known?.key, !KnownServices.isPolled(category),
+      !KnownServices.contains(key, category, sessions[session].shapePolicy)
+    else { return }
     var others = 0
     for other in sessions.indices.prefix(Self.askedSessions) where other != session {
       if sessions[other].budget.contains(key) { others += 1 }

@@ -36,12 +36,18 @@ struct FlowTraffic: Sendable {
     static let uploadFlagged = Marks(rawValue: 4)
     static let greeted = Marks(rawValue: 8)
     static let judgedOpaque = Marks(rawValue: 16)
+    static let polled = Marks(rawValue: 32)
   }
 
   /// True for a destination whose regular calls and uploads are ordinary work.
   var isService: Bool {
     get { marks.contains(.service) }
     set { set(.service, newValue) }
+  }
+  /// True for a destination whose regular calls are ordinary.
+  var isPolled: Bool {
+    get { marks.contains(.polled) }
+    set { set(.polled, newValue) }
   }
   /// True when it was flagged as upload-heavy.
   var isUploadFlagged: Bool {
