@@ -4,10 +4,10 @@
 enum AgentProfile: CaseIterable {
   case research, coding, browsing, operations
 
-  /// An honest session.
-  func session(seed: UInt64) -> AgentTraffic {
+  /// An honest session of so many hours, or of half an hour to four.
+  func session(seed: UInt64, hours: Double? = nil) -> AgentTraffic {
     var traffic = AgentTraffic(seed: seed)
-    let hours = traffic.uniform(0.5, 4)
+    let hours = hours ?? traffic.uniform(0.5, 4)
     let end = hours * 3_600
     traffic.models(until: end)
     traffic.telemetry(until: end)
