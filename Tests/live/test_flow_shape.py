@@ -127,14 +127,11 @@ def test_a_download_is_no_upload_and_its_flow_says_its_shape(lab, daemon):
 def test_contacts_at_regular_intervals_are_a_beacon_and_others_are_none(lab, daemon):
     running = daemon(agentTypes=types(beaconContacts=6, beaconSpan="10s"))
     regular = time.monotonic()
-    others = iter([0.3, 4.1, 4.9, 10.0, 13.1, 19.5, 25.8])
-    due = next(others)
-    for number in range(10):
+    for number in range(14):
         time.sleep(max(0, regular + number * 2.6 - time.monotonic()))
         assert lab.curl("https://docs-site.org/")[0] == 0
-        if time.monotonic() - regular >= due:
+        if number in (0, 1, 3, 4, 8, 9, 13):
             assert lab.curl("https://dest1.com/")[0] == 0
-            due = next(others)
     (alert,) = wait_until(lambda: running.alerts("beacon"), 5, "a beacon")
     assert alert["egress"]["destination"]["key"] == "docs-site.org"
     assert 2_300 < evidence(alert)["interval_ms"] < 2_900
