@@ -75,6 +75,8 @@ public struct FlowState: Sendable {
   public var serverBytes: UInt64 = 0
   /// A number that no other flow has had; `flow_id` in events.
   public let id: UInt64
+  /// How it goes on over time.
+  var traffic = FlowTraffic()
 
   init(key: FlowKey, clientIsFirst: Bool, session: Int32, started: Timestamp, id: UInt64) {
     self.key = key

@@ -11,11 +11,14 @@ struct ContactOutcome {
   var raisesReached = false
   /// The session that a resolver on this host asked for; nil where the flow's own session is meant.
   var asker: Int32?
+  /// Regular contacts of the destination.
+  var beacon: BeaconFinding?
 
   /// Adds what a contact gave reason for.
   mutating func take(_ outcome: BudgetOutcome) {
     raisesReached = raisesReached || outcome.raisesReached
     raisesWarning = raisesWarning || outcome.raisesWarning
+    beacon = beacon ?? outcome.beacon
   }
 }
 
@@ -56,9 +59,11 @@ extension Inspector {
         sessions.withdraw(session, DestinationKey(server))
         flows[index].chargedAddress = false
       }
-      let outcome = contact(session, place.key, place.evidence, place.category, now)
+      var outcome = contact(session, place.key, place.evidence, place.category, now)
+      if flows[index].traffic.proto == .ntp { outcome.beacon = nil }
       flows[index].isCharged = true
       flows[index].category = place.isByName ? .byName : .fixed(place.category)
+      noteDestination(index, place.key, place.category)
       if case .domain = place.key {} else { flows[index].chargedAddress = name == nil && outcome.isNew }
       result.destination = EventDestination(
         key: place.key.text, evidence: place.evidence, isExternal: true, isNew: outcome.isNew && outcome.admitted,
@@ -84,8 +89,11 @@ extension Inspector {
     if sessions[session].uploads.holds(sessions[session].uploadPolicy), !sessions[session].budget.contains(key) {
       return BudgetOutcome(admitted: false, isNew: true, raisesWarning: false, raisesReached: false)
     }
-    let outcome = sessions.contact(session, key, evidence, category, limit: limits.namesPerSession, at: now)
+    var outcome = sessions.contact(session, key, evidence, category, limit: limits.namesPerSession, at: now)
     if outcome.isNew, outcome.admitted { counters.newDestinations &+= 1 }
+    if outcome.previous != nil {
+      outcome.beacon = regularContact(session, key.tag, outcome.previous, isLookUp: evidence == .dnsQuery, now)
+    }
     return outcome
   }
 

@@ -41,6 +41,7 @@ extension Inspector {
     _ sink: inout Sink
   ) -> Verdict {
     guard fromClient else { return Verdict(.accept, flows[index].reason, scope: .packet) }
+    if flows[index].traffic.proto == .unknown { noteOpaqueDatagram(index, view, now, &sink) }
     let outcome = charge(index, name: nil, claim: nil, now)
     settle(index, outcome.verdict)
     let isSearched =
@@ -120,6 +121,7 @@ extension Inspector {
       reportDrop(index, result, length: meta.originalLength, now, &sink)
     }
     flows[index].phase = .watched
+    noteProtocol(index, .dns, .none, result, isTunnel: false, now, &sink)
     return Verdict(effective(result.verdict.action), result.verdict.reason, scope: .packet)
   }
 

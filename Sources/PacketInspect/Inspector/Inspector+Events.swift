@@ -40,6 +40,7 @@ extension Inspector {
   ) {
     let session = outcome.asker ?? flows[index].session
     raiseBudgetFlags(outcome, session, now, &sink)
+    raiseBeacon(outcome, session, index, now, &sink)
     if let match = outcome.match, sessions[session].isFirstDenyHit(match) {
       raise(.denyHit, match.summary, match.evidence, outcome, index, now, &sink)
     }
@@ -123,7 +124,8 @@ extension Inspector {
     sink.record(event)
   }
 
-  private mutating func flag(_ kind: FlagKind, _ summary: String, _ evidence: [FlagEvidence]) -> ReviewFlag {
+  /// A flag with a number of its own.
+  mutating func flag(_ kind: FlagKind, _ summary: String, _ evidence: [FlagEvidence]) -> ReviewFlag {
     defer { nextFlagID &+= 1 }
     return ReviewFlag(id: nextFlagID, kind: kind, summary: summary, evidence: evidence)
   }

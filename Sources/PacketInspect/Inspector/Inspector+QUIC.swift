@@ -47,6 +47,7 @@ extension Inspector {
     _ index: Int32, _ version: UInt32, _ view: borrowing PacketView, _ meta: PacketMeta, _ now: Timestamp,
     _ sink: inout Sink
   ) -> Verdict {
+    flows[index].traffic.proto = .quic
     let verdict = judgeNameless(index, view, meta, fromClient: true, now, &sink)
     var event = event(.quic(version: version, hello: nil), on: index, at: now)
     event.verdict = EventVerdict(action: verdict.action, reason: verdict.reason)
@@ -153,6 +154,7 @@ extension Inspector {
     } else {
       raiseFlags(outcome, index, now, &sink)
     }
+    noteProtocol(index, .quic, FlowShape.Naming(name), outcome, isTunnel: false, now, &sink)
     settle(index, outcome.verdict)
     return nil
   }

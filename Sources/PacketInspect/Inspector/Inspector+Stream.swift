@@ -82,6 +82,8 @@ extension Inspector {
       sink.record(event)
       if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
       if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+      let isTunnel = streams[stream].isTunnel
+      noteProtocol(index, .tls, FlowShape.Naming(hello.serverName), outcome, isTunnel: isTunnel, now, &sink)
       settle(index, outcome.verdict)
       complete(index, length, acknowledgement)
       streams[stream].mode = .settled
@@ -113,6 +115,9 @@ extension Inspector {
       sink.record(event)
       if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
       if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+      let isTunnel = streams[stream].isTunnel
+      noteProtocol(index, .http, FlowShape.Naming(head.destinationName), outcome, isTunnel: isTunnel, now, &sink)
+      if case .length(let count) = head.body { noteDeclared(index, UInt64(clamping: count), outcome, now, &sink) }
       settle(index, outcome.verdict)
       flows[index].phase = .watched
       complete(index, length, acknowledgement)
@@ -254,6 +259,7 @@ extension Inspector {
   private mutating func becomeNameless<Sink: EventSink>(
     _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
   ) -> Bool {
+    noteOpaqueStream(index, now, &sink)
     if !flows[index].isCharged {
       let outcome = charge(index, name: nil, claim: nil, now)
       if outcome.verdict.action != .accept {

@@ -117,6 +117,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       case .foreign(let verdict): return verdict
       }
     }
+    var gap: Int64 = 0
     if index >= 0, let tcp = view.tcp, isReuse(index, tcp, sourceIsFirst: sourceIsFirst) {
       if isInside(index, tcp, sourceIsFirst: sourceIsFirst) { return refuseEvasion(index, meta, now, &sink) }
       end(index, now, &sink)
@@ -140,6 +141,8 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
         return untracked(view, session, now)
       }
     } else {
+      gap = now.since(flows[index].lastSeen)
+      flows[index].traffic.noteGap(gap)
       flows.touch(index, at: now)
     }
     let fromClient = flows[index].clientIsFirst == sourceIsFirst
@@ -152,6 +155,14 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       flows[index].clientPackets &+= 1
       flows[index].clientBytes &+= UInt64(meta.originalLength)
       sessions.countSent(flows[index].session, meta.originalLength, isExternal: flows[index].isExternal, at: now)
+      if let tcp = view.tcp, tcp.flags.contains(.ack) {
+        flows[index].traffic.noteAcknowledgement(tcp.acknowledgement)
+      }
+      let payload = UInt64(max(0, min(view.claimedPayloadLength, meta.originalLength)))
+      flows[index].traffic.sent &+= payload
+      if payload > 0, gap > FlowTraffic.quiet || flows[index].traffic.sent >= flows[index].traffic.nextLook {
+        lookAtTraffic(index, payload: payload, gap: gap, now, &sink)
+      }
     } else {
       flows[index].serverPackets &+= 1
       flows[index].serverBytes &+= UInt64(meta.originalLength)

@@ -24,6 +24,10 @@ public struct AgentSession: Sendable {
   public internal(set) var ownBudget: BudgetOverride?
   /// Reviewers' decisions that concern it; nil when there are none. Looked up once an epoch.
   public internal(set) var overlays: SessionOverlays?
+  /// How its flows add up over time.
+  var traffic = SessionTraffic()
+  /// From where on that is flagged.
+  var shapePolicy = ShapePolicy()
   /// Destinations by which its budget was extended.
   public internal(set) var extendedBy = 0
   /// What was counted.

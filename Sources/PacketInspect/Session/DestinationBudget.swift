@@ -32,6 +32,10 @@ public struct BudgetOutcome: Hashable, Sendable {
   public var raisesWarning: Bool
   /// True when this contact reached the ceiling, the first time.
   public var raisesReached: Bool
+  /// The contact before this one; nil for the first.
+  public var previous: Timestamp?
+  /// What this contact completed, if it is one of many at regular intervals.
+  var beacon: BeaconFinding?
 }
 
 /// The distinct destinations of one session, against a ceiling that flags or holds.
@@ -91,6 +95,10 @@ public struct DestinationBudget: Sendable {
     Dictionary(uniqueKeysWithValues: entries.entries.map { ($0.key, $0.record) })
   }
 
+  var keysAndEvidence: some Sequence<(key: DestinationKey, evidence: Evidence)> {
+    entries.entries.lazy.map { ($0.key, $0.record.evidence) }
+  }
+
   /// True when the destination is one of the session's.
   public func contains(_ key: DestinationKey) -> Bool { entries.place(of: key) != nil }
 
@@ -121,12 +129,14 @@ public struct DestinationBudget: Sendable {
   ) -> BudgetOutcome {
     if policy?.window == .day { prune(at: now) }
     if let place = entries.place(of: key) {
-      entries[place].record.lastSeen = max(entries[place].record.lastSeen, now)
+      let previous = entries[place].record.lastSeen
+      entries[place].record.lastSeen = max(previous, now)
       entries[place].record.contacts &+= 1
       entries[place].record.category = category
       entries[place].record.categories.formUnion(CategorySet(category))
       noteUnsaved(place)
-      return BudgetOutcome(admitted: true, isNew: false, raisesWarning: false, raisesReached: false)
+      return BudgetOutcome(
+        admitted: true, isNew: false, raisesWarning: false, raisesReached: false, previous: previous)
     }
     let holds = policy?.onReach == .hold
     if holds, let policy, entries.count >= policy.destinations {

@@ -232,6 +232,7 @@ public struct SessionTable: Sendable {
     }
     sessions[Int(index)].uploadPolicy = uploads
     sessions[Int(index)].overlays = policy.parts.overlays.of(session: session.id, agentType: type.name)
+    sessions[Int(index)].shapePolicy = type.shape
     sessions[Int(index)].epoch = policy.epoch
   }
 
@@ -258,6 +259,7 @@ public struct SessionTable: Sendable {
   mutating func end(_ index: Int32, at now: Timestamp) {
     guard sessions[Int(index)].ended == nil else { return }
     sessions[Int(index)].ended = now
+    sessions[Int(index)].traffic = SessionTraffic()
     sessions[Int(index)].isUnsaved = true
     markUnsaved(index)
     let id = sessions[Int(index)].id
@@ -307,6 +309,13 @@ public struct SessionTable: Sendable {
     guard session.ended != nil, session.liveFlows <= 0, !session.isListedUnsaved, !session.isFree else { return }
     sessions[Int(index)].isFree = true
     free.append(index)
+  }
+
+  /// Changes what a session's traffic adds up to, by the thresholds of its type; nothing of it is copied.
+  @inline(__always)
+  mutating func withTraffic<Result>(_ index: Int32, _ body: (inout SessionTraffic, ShapePolicy) -> Result) -> Result {
+    let policy = sessions[Int(index)].shapePolicy
+    return body(&sessions[Int(index)].traffic, policy)
   }
 
   // MARK: Registration

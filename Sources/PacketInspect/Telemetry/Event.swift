@@ -142,6 +142,8 @@ public struct FlowSummary: Hashable, Sendable {
   public var packetsToClient: UInt64
   /// Bytes (IP) from the server.
   public var bytesToClient: UInt64
+  /// Its shape.
+  public var shape: FlowShape?
 }
 
 /// A kind of flag. The names are stable (design, section 6).

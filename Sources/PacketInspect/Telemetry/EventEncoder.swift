@@ -201,12 +201,28 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       for item in flag.evidence { write(item.name, item.value, into: &json) }
       json.close()
       json.close()
+    case .flow(let summary): if let shape = summary.shape { write(shape, summary, into: &json) }
     case .tls(let hello): writeTraits(hello, into: &json)
     case .quic(_, let hello): if let hello { writeTraits(hello, into: &json) }
     case .http(let head): writeOddities(head.oddities, into: &json)
     case .dnsQuery(let message), .dnsAnswer(let message): writeOddities(message.oddities, into: &json)
     default: break
     }
+    json.close()
+  }
+
+  private func write(_ shape: FlowShape, _ summary: FlowSummary, into json: inout JSONWriter) {
+    json.key("shape")
+    json.open()
+    json.member("protocol", shape.proto.word)
+    json.member("naming", shape.naming.word)
+    json.member("bytes_out", shape.sent)
+    if let received = shape.received { json.member("bytes_in", received) }
+    json.member("packets_out", summary.packetsToServer)
+    json.member("packets_in", summary.packetsToClient)
+    json.member("duration_ms", shape.duration)
+    json.member("longest_gap_ms", shape.longestGap)
+    json.member("mean_gap_ms", shape.meanGap)
     json.close()
   }
 

@@ -182,6 +182,28 @@ struct AgentType: Sendable, Equatable {
     var uniqueLabels = 200
     /// The time over which both are counted.
     var labelWindow = TimeSpan(seconds: 3_600)
+    /// Bytes sent in one flow or request.
+    var uploadBytes = ByteCount(bytes: 50_000_000)
+    /// Sent over received in it.
+    var uploadRatio = 5.0
+    /// Bytes sent by a session in 24 hours.
+    var uploadVolume = ByteCount(bytes: 500_000_000)
+    /// Bytes of small uploads.
+    var dripBytes = ByteCount(bytes: 1_000_000)
+    /// Small uploads to one destination.
+    var dripUploads = 200
+    /// Contacts at regular intervals.
+    var beaconContacts = 12
+    /// The time for which they have been regular.
+    var beaconSpan = TimeSpan(seconds: 1_800)
+    /// Median deviation of the intervals over their median.
+    var beaconJitter = 0.1
+    /// Protocols that are expected.
+    var protocols = ProtocolSet.ordinary.words
+    /// Ports that are not odd for any protocol, beside the usual ones.
+    var ports: [UInt16] = []
+    /// Registrable domains whose regular calls and small uploads are ordinary, beside those built in.
+    var services: [HostName] = []
   }
 
   /// The ceiling on distinct external destinations.

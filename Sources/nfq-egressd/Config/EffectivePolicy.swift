@@ -86,6 +86,17 @@ struct EffectivePolicy {
     add(3, "encodedHostBytes: \(shape.encodedHostBytes)")
     add(3, "uniqueLabels: \(shape.uniqueLabels)")
     add(3, "labelWindow: \(shape.labelWindow)")
+    add(3, "uploadBytes: \(shape.uploadBytes)")
+    add(3, "uploadRatio: \(shape.uploadRatio)")
+    add(3, "uploadVolume: \(shape.uploadVolume)")
+    add(3, "dripBytes: \(shape.dripBytes)")
+    add(3, "dripUploads: \(shape.dripUploads)")
+    add(3, "beaconContacts: \(shape.beaconContacts)")
+    add(3, "beaconSpan: \(shape.beaconSpan)")
+    add(3, "beaconJitter: \(shape.beaconJitter)")
+    add(3, "protocols: [\(shape.protocols.joined(separator: ", "))]")
+    add(3, "ports: [\(shape.ports.map { "\($0)" }.joined(separator: ", "))]")
+    add(3, "services: [\(shape.services.map { scalar($0.text) }.joined(separator: ", "))]")
   }
 
   private mutating func writeDenyLists(_ lists: [DenyListSource]) {

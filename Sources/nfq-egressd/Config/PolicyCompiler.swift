@@ -119,6 +119,17 @@ struct PolicyCompiler {
     policy.encodedHostBytes = Int(clamping: shape.encodedHostBytes.bytes)
     policy.uniqueLabels = shape.uniqueLabels
     policy.labelWindow = shape.labelWindow.nanoseconds
+    policy.uploadBytes = shape.uploadBytes.bytes.magnitude
+    policy.uploadRatio = shape.uploadRatio
+    policy.uploadVolume = shape.uploadVolume.bytes.magnitude
+    policy.dripBytes = shape.dripBytes.bytes.magnitude
+    policy.dripUploads = shape.dripUploads
+    policy.beaconContacts = shape.beaconContacts
+    policy.beaconSpan = shape.beaconSpan.nanoseconds
+    policy.beaconJitter = shape.beaconJitter
+    policy.protocols = ProtocolSet(shape.protocols.compactMap { ProtocolClass(word: $0) })
+    policy.ports = shape.ports
+    policy.services = shape.services.map(\.text)
     return policy
   }
 

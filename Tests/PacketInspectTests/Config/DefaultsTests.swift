@@ -47,6 +47,8 @@ struct DefaultsTests {
     #expect(AgentType.Shape().uniqueLabels == ShapePolicy().uniqueLabels)
     #expect(AgentType.Shape().labelWindow.nanoseconds == ShapePolicy().labelWindow)
     #expect(configuration.privacy.redactLabels == .encoded)
+    let parts = PolicyCompiler(suffixes: try PublicSuffixes(), seed: 1).parts(configuration)
+    #expect(parts.agentTypes["unattributed"]?.shape == ShapePolicy())
     #expect(configuration.sessions.addresses.isEmpty)
     #expect(configuration.sessions.idleEnd == TimeSpan(seconds: 3600))
     #expect(configuration.control.socket == "/run/nfq-egressd/control.sock")
@@ -142,7 +144,9 @@ struct DefaultsTests {
         - {name: "7", builtin: cloud-metadata}
       denyExceptions: [good.example, 192.0.2.0/24, '2001:db8::/32', 198.51.100.7, '*.sub.example']
       agentTypes:
-        research: {budget: {destinations: 3, onReach: hold, warnAt: 0.33}, shape: {encodedTokenLength: 80, encodedHostBytes: 8KiB, uniqueLabels: 33, labelWindow: 10m}}
+        research: {budget: {destinations: 3, onReach: hold, warnAt: 0.33}, shape: {encodedTokenLength: 80, encodedHostBytes: 8KiB, uniqueLabels: 33, labelWindow: 10m,
+          uploadBytes: 5MB, uploadRatio: 2.5, uploadVolume: 1GB, dripBytes: 2MB, dripUploads: 50, beaconContacts: 9,
+          beaconSpan: 5m, beaconJitter: 0.2, protocols: [tls, irc], ports: [4433, 9], services: [gateway.example]}}
         "null": {budget: {warnAt: 0}}
         unattributed: {budget: {destinations: 9, window: 24h}, uploadBudget: {bytes: 1536KiB, window: 24h, onReach: hold}}
       rules: {repair: none, directory: "r n"}
