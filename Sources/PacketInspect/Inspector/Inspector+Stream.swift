@@ -83,6 +83,7 @@ extension Inspector {
       sink.record(event)
       if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
       if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+      if let name = hello.serverName { noteName(name, type: nil, outcome, index, now, &sink) }
       settle(index, outcome.verdict)
       complete(index, length, acknowledgement)
       streams[stream].mode = .settled
@@ -109,11 +110,15 @@ extension Inspector {
       streams[stream].requests &+= 1
       let claim: Claim = head.isConnect || head.targetHost != nil || streams[stream].isTunnel ? .tunnelTarget : .host
       let outcome = otherDenied() ?? name(index, head.destinationName, claim, now)
+      let shape = readShape(index)
       var event = event(.http(head), on: index, at: now)
+      event.shape = .request(shape)
       describe(outcome, in: &event)
       sink.record(event)
       if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
       if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+      raiseShapeFlags(shape, outcome, index, now, &sink)
+      if let name = head.destinationName { noteName(name, type: nil, outcome, index, now, &sink) }
       settle(index, outcome.verdict)
       flows[index].phase = .watched
       complete(index, length, acknowledgement)

@@ -20,6 +20,12 @@ public struct AgentSession: Sendable {
   public internal(set) var budgetPolicy: BudgetPolicy?
   /// The upload policy of its type.
   public internal(set) var uploadPolicy: UploadBudgetPolicy?
+  /// From where on the shape of its traffic is flagged.
+  public internal(set) var shapePolicy = ShapePolicy()
+  /// Names by registrable domain, for what tunnels through them.
+  var names = NameActivity()
+  /// When shapes were flagged last, by kind and destination.
+  var shapeFlags = FlagIntervals()
   /// Destinations by which its budget was extended.
   public internal(set) var extendedBy = 0
   /// What was counted.

@@ -181,6 +181,7 @@ public struct SessionTable: Sendable {
       sessions[Int(index)].budgetPolicy = budget
     }
     sessions[Int(index)].uploadPolicy = type.uploadBudget
+    sessions[Int(index)].shapePolicy = type.shape
     sessions[Int(index)].epoch = policy.epoch
     return index
   }

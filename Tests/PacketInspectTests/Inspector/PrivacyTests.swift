@@ -29,7 +29,7 @@ struct PrivacyTests {
       "EHLO \(s)\r\nAUTH PLAIN \(s)\r\n",
       "GET /\(s) HTTP/1.1\r\nX: " + String(repeating: s, count: 3_000),
     ]
-    let encoder = EventEncoder(digest: try LibcryptoDigest())
+    let encoder = EventEncoder(digest: try LibcryptoDigest(), names: .plain)
     var lines = 0
     for mode: Mode in [.enforce, .observe] {
       var lab = InspectorLab(TestPolicy(mode: mode, denied: ["denied.net"]))
