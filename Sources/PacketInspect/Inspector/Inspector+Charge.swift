@@ -3,6 +3,8 @@ struct ContactOutcome {
   var verdict: Verdict
   var match: DenyMatch?
   var destination: EventDestination?
+  /// The category of `destination`; nil for what is not external.
+  var category: Category?
   var raisesWarning = false
   var raisesReached = false
   /// The session that a resolver on this host asked for; nil where the flow's own session is meant.
@@ -43,7 +45,9 @@ extension Inspector {
       flows[index].isCharged = true
       if case .domain = place.key {} else { flows[index].chargedAddress = name == nil && outcome.isNew }
       result.destination = EventDestination(
-        key: place.key.text, evidence: place.evidence, isExternal: true, isNew: outcome.isNew && outcome.admitted)
+        key: place.key.text, evidence: place.evidence, isExternal: true, isNew: outcome.isNew && outcome.admitted,
+        category: policy.name(of: place.category))
+      result.category = place.category
       result.take(outcome)
       result.verdict = Verdict(.accept, .allowed)
       if !outcome.admitted {
@@ -92,6 +96,7 @@ extension Inspector {
     var key: DestinationKey
     var evidence: Evidence
     var isExternal: Bool
+    var category = Category.unknown
   }
 
   /// What a flow's destination is. A claimed name is its key only when a trusted resolver's answer gave that name
@@ -111,7 +116,11 @@ extension Inspector {
       if literal.canonical == server.canonical { return [nameless(flow, serverIsExternal, now)] }
     } else if memory.corroborates(name, address: server, at: now) {
       let isExternal = serverIsExternal && policy.isExternal(name)
-      return [Place(key: destinationKey(name), evidence: claim.corroborated, isExternal: isExternal)]
+      return [
+        Place(
+          key: destinationKey(name), evidence: claim.corroborated, isExternal: isExternal,
+          category: policy.category(of: name))
+      ]
     }
     let unverified: Evidence = claim.unverified
     let claimed = Place(
@@ -139,7 +148,8 @@ extension Inspector {
     if isExternal, let name = memory.latestName(for: flow.server, session: flow.session, at: now),
       policy.isExternal(name)
     {
-      return Place(key: destinationKey(name), evidence: .dnsAnswer, isExternal: true)
+      return Place(
+        key: destinationKey(name), evidence: .dnsAnswer, isExternal: true, category: policy.category(of: name))
     }
     return Place(key: DestinationKey(flow.server), evidence: .address, isExternal: isExternal)
   }

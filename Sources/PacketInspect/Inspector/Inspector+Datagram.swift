@@ -78,14 +78,19 @@ extension Inspector {
       let key = DestinationKey(server)
       let outcome = contact(flows[index].session, key, .address, now)
       let place = EventDestination(
-        key: key.text, evidence: .address, isExternal: true, isNew: outcome.isNew && outcome.admitted)
+        key: key.text, evidence: .address, isExternal: true, isNew: outcome.isNew && outcome.admitted,
+        category: policy.name(of: .unknown))
       if result.asker != nil {
         carriers.destination = place
+        carriers.category = .unknown
         carriers.take(outcome)
       } else {
         result.take(outcome)
       }
-      if result.destination == nil { result.destination = place }
+      if result.destination == nil {
+        result.destination = place
+        result.category = .unknown
+      }
       if outcome.admitted {
         flows[index].isCharged = true
       } else {
@@ -135,8 +140,11 @@ extension Inspector {
     }
     let outcome = contact(session, key, .dnsQuery, now)
     result.take(outcome)
+    let category = policy.category(of: name)
     result.destination = EventDestination(
-      key: key.text, evidence: .dnsQuery, isExternal: true, isNew: outcome.isNew && outcome.admitted)
+      key: key.text, evidence: .dnsQuery, isExternal: true, isNew: outcome.isNew && outcome.admitted,
+      category: policy.name(of: category))
+    result.category = category
     result.verdict.reason = .allowed
     if !outcome.admitted { result.verdict = Verdict(.reject, .budgetHeld, scope: .packet) }
   }

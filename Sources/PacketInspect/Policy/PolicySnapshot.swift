@@ -48,6 +48,8 @@ public final class PolicySnapshot: Sendable {
     public var exceptedDomains = DomainSet()
     /// Networks that no deny-list denies.
     public var exceptedNetworks = NetworkTable<Bool>()
+    /// Which category a name has.
+    public var categories = CategoryTable()
     /// Agent types by name.
     public var agentTypes: [String: AgentType] = [:]
     /// Time without a flow or contact after which a session ends, in nanoseconds; nil for never.
@@ -80,6 +82,13 @@ public final class PolicySnapshot: Sendable {
 
   /// True when `name` is not one of the operator's own.
   public func isExternal(_ name: HostName) -> Bool { parts.internalNames.match(name) == nil }
+
+  /// The category of a name that is known to be the destination's. What only an address, or a claim that nothing
+  /// corroborates, stands for is `unknown`.
+  public func category(of name: HostName) -> Category { parts.categories.category(of: name) }
+
+  /// A category's name, as events and configuration write it.
+  public func name(of category: Category) -> String { parts.categories.names[category] }
 
   /// The policy of an agent type; a type nobody configured is treated as unattributed.
   public func agentType(_ name: String) -> AgentType {

@@ -72,6 +72,8 @@ public struct EventDestination: Hashable, Sendable {
   public var isExternal: Bool
   /// True when this event made it one of the session's destinations.
   public var isNew: Bool
+  /// The name of its category; nil for what is not external.
+  public var category: String?
 }
 
 /// A budget in an event.

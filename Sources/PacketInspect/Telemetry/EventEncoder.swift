@@ -182,6 +182,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       json.open()
       json.member("key", destination.key)
       json.member("evidence", destination.evidence.rawValue)
+      if let category = destination.category { json.member("category", category) }
       json.member("external", destination.isExternal)
       json.member("new", destination.isNew)
       json.close()

@@ -43,6 +43,8 @@ struct TestPolicy {
   var mode: Mode = .enforce
   var denied: [String] = []
   var excepted: [String] = []
+  /// Names by category.
+  var categories: [(category: String, names: [String])] = []
   var trusted = ["93.184.216.53", "2606:2800:220:1::53"]
   var budget: BudgetPolicy? = BudgetPolicy(destinations: 1_000)
   var epoch: UInt32 = 1
@@ -70,6 +72,7 @@ struct TestPolicy {
         parts.exceptedDomains.insert(host(entry), at: ListPosition(list: 0, line: 0))
       }
     }
+    parts.categories = CategoryTableTests.table(categories)
     parts.internalNetworks.insert(network("10.0.0.0/8"), true)
     parts.internalNetworks.insert(network("fd00::/8"), true)
     for name in ["internal", "in-addr.arpa"] {
