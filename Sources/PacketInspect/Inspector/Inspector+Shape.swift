@@ -1,13 +1,15 @@
 extension Inspector {
   /// The shape of the request in hand; its head has been parsed from the stream.
-  mutating func readShape(_ index: Int32) -> RequestShape {
+  mutating func readShape(_ index: Int32, _ outcome: ContactOutcome) -> RequestShape {
     var shape = RequestShape()
     let stream = flows[index].stream
     let threshold = sessions[flows[index].session].shapePolicy.encodedTokenLength
+    let expectsDigests = outcome.destination?.category.map { Self.servesDigests.contains($0) } ?? false
     streams[stream].withRest { bytes in
       if !head.isConnect {
         shape.read(
-          target: head.targetRange, in: bytes, threshold: threshold, expectsDigests: false, scratch: &scratch)
+          target: head.targetRange, in: bytes, threshold: threshold, expectsDigests: expectsDigests,
+          scratch: &scratch)
       }
       if head.body != .none { shape.readBody(bytes, from: head.length, isChunked: head.body == .chunked) }
     }
@@ -19,6 +21,9 @@ extension Inspector {
     }
     return shape
   }
+
+  /// Categories whose destinations have digests in their paths by design.
+  private static var servesDigests: [String] { ["package-registry", "cdn", "code-hosting"] }
 
   /// Flags long encoded tokens that a request to an external destination carries, on the very request.
   mutating func raiseShapeFlags<Sink: EventSink>(

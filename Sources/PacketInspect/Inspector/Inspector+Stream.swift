@@ -110,7 +110,7 @@ extension Inspector {
       streams[stream].requests &+= 1
       let claim: Claim = head.isConnect || head.targetHost != nil || streams[stream].isTunnel ? .tunnelTarget : .host
       let outcome = otherDenied() ?? name(index, head.destinationName, claim, now)
-      let shape = readShape(index)
+      let shape = readShape(index, outcome)
       var event = event(.http(head), on: index, at: now)
       event.shape = .request(shape)
       describe(outcome, in: &event)

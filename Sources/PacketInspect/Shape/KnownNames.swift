@@ -39,7 +39,7 @@ struct NameRole: OptionSet {
     ),
     (
       .signature,
-      "x-amz-signature x-goog-signature signature sig sign hmac hm mac q-signature token st h s hash md5 lsig"
+      "x-amz-signature x-goog-signature signature sig sign hmac hm mac q-signature token st h s t hash md5 lsig"
     ),
     (.credential.union(.secret), "x-amz-security-token security-token x-oss-security-token"),
     (.policy, "policy"),

@@ -4,6 +4,9 @@ enum TokenClassifier {
   /// Characters from which on a token in a request may be called encoded.
   static var minimumInRequest: Int { 20 }
 
+  /// Decimal digits in a request from which on they are no number any more.
+  private static var longestNumber: Int { 64 }
+
   /// The shape of a token without percent-encoding.
   static func shape(_ bytes: RawSpan, _ range: Range<Int>, minimum: Int = minimumInRequest) -> TokenShape {
     var result = TokenShape()
@@ -19,7 +22,8 @@ enum TokenClassifier {
   /// The class alone.
   static func encoding(_ bytes: RawSpan, _ range: Range<Int>, minimum: Int) -> EncodingClass {
     let statistics = TokenStatistics(bytes, range)
-    let encoding = statistics.encoding(minimum: minimum)
+    let encoding = statistics.encoding(
+      minimum: minimum, longestNumber: minimum < minimumInRequest ? minimum : longestNumber)
     if statistics.url > 0, statistics.standard == 0 { return grouped(bytes, range, encoding, statistics) }
     return encoding
   }

@@ -121,7 +121,7 @@ struct TokenJudge: ~Escapable {
     // A path or file name within what was encoded is judged as one.
     let isInnerDigest =
       isPart && token.encoding == .hex && token.content == .uniform && Self.isDigestLength(token.length)
-    if isInnerDigest || isJWT(found)
+    if isInnerDigest || isJWT(found) || isStatusRequest(found, token)
       || isKnownValue(token, roles, companions.union(own), max(oauth, ownOAuth))
     {
       shape.knownTokens += 1
@@ -133,7 +133,9 @@ struct TokenJudge: ~Escapable {
   private func isKnown(
     _ candidate: TokenCandidate, _ token: TokenShape, _ place: TokenPlace, _ known: Int
   ) -> Bool {
-    if isJWT(candidate.range) || isMarkedDigest(candidate, token) { return true }
+    if isJWT(candidate.range) || isMarkedDigest(candidate, token) || isStatusRequest(candidate.range, token) {
+      return true
+    }
     let role = NameRole.role(bytes, candidate.previous)
     switch place {
     case .path:
@@ -154,7 +156,65 @@ struct TokenJudge: ~Escapable {
       let (companions, oauth) = NameRole.roles(ofQuery: query, bytes)
       if role.contains(.digest), token.content == .uniform, isDigestAmongWords(candidate.range, token) { return true }
       return isKnownValue(token, role, companions, oauth)
+        || (token.content == .uniform && token.length <= Self.longestAssetName && token.encoding != .hex
+          && companions.contains(.expiry) && companions.contains(.signature) && hasExpiryAndSignature)
     }
+  }
+
+  /// A numeric expiry and a signature of its own beside the token: media that is streamed to whoever has the URL.
+  private var hasExpiryAndSignature: Bool {
+    var expiry = false
+    var signature = false
+    var start = query.lowerBound
+    var parameters = 0
+    while start < query.upperBound, parameters < 256 {
+      let end = bytes.firstIndex(of: UInt8(ascii: "&"), from: start, to: query.upperBound) ?? query.upperBound
+      if let equals = bytes.firstIndex(of: UInt8(ascii: "="), from: start, to: end) {
+        let role = NameRole.role(bytes, start..<equals)
+        let value = equals + 1..<end
+        // Seconds or milliseconds since 1970.
+        if role.contains(.expiry), value.count >= 10, value.count <= 13,
+          value.allSatisfy({ CharacterClass.table[Int(bytes.byte(at: $0))] == CharacterClass.digit })
+        {
+          expiry = true
+        }
+        if role.contains(.signature), value.count >= 20, value.count <= 128,
+          TokenClassifier.encoding(bytes, value, minimum: TokenClassifier.minimumInRequest).isEncoded
+        {
+          signature = true
+        }
+      }
+      start = end + 1
+      parameters += 1
+    }
+    return expiry && signature
+  }
+
+  /// An OCSP request in a URL (RFC 6960 appendix A.1): five nested DER sequences, the outermost of which fills the
+  /// token, and the object identifier of SHA-1 or SHA-256.
+  private func isStatusRequest(_ range: Range<Int>, _ token: TokenShape) -> Bool {
+    guard token.encoding == .base64 || token.encoding == .base64url, range.count >= 64, range.count <= 180,
+      bytes.byte(at: range.lowerBound) == UInt8(ascii: "M")
+    else { return false }
+    var decoded: [UInt8] = []
+    var held: UInt32 = 0
+    var bits: UInt32 = 0
+    for index in range {
+      guard let value = Base64Value.of(bytes.byte(at: index)) else { break }
+      held = held << 6 | UInt32(value)
+      bits += 6
+      if bits >= 8 {
+        bits -= 8
+        decoded.append(UInt8(truncatingIfNeeded: held >> bits))
+      }
+    }
+    guard decoded.count >= 32, decoded[0] == 0x30, decoded[1] < 0x80, Int(decoded[1]) + 2 == decoded.count else {
+      return false
+    }
+    for level in 1..<5 where decoded[2 * level] != 0x30 || decoded[2 * level + 1] >= decoded[2 * level - 1] {
+      return false
+    }
+    return decoded[10] == 0x06 && (decoded[11] == 5 && decoded[12] == 0x2b || decoded[11] == 9 && decoded[12] == 0x60)
   }
 
   /// A value whose name and neighbours say what it is, and which looks like that.

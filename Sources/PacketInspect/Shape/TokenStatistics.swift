@@ -60,13 +60,14 @@ struct TokenStatistics {
   private var readsAsWords: Bool { pairs >= 4 && frequentPairs * 100 >= pairs * 72 }
 
   /// How the token is written. `minimum` is the length from which on a token of letters and digits may be called
-  /// encoded; below it there is too little to tell it from a name.
-  func encoding(minimum: Int) -> EncodingClass {
+  /// encoded; below it there is too little to tell it from a name. Decimal digits alone are a number below
+  /// `longestNumber` of them: what hexadecimal has of digits and capitals is digits too.
+  func encoding(minimum: Int, longestNumber: Int) -> EncodingClass {
     let body = length - pad
     guard others == 0, body >= minimum, pad <= 2, longestRun * 2 < body else { return .plain }
     if standard + url == 0, digits + hexLetters == body {
       // Long numbers are numbers, until they are longer than any; a few hexadecimal letters may be a word.
-      if hexLetters == 0 { return body >= 64 ? .hex : .plain }
+      if hexLetters == 0 { return body >= longestNumber ? .hex : .plain }
       if digits == 0 { return body >= 32 ? .hex : .plain }
       return .hex
     }
@@ -85,7 +86,7 @@ struct TokenStatistics {
       return .base32
     }
     // Words with a number or two in them have other pairs of letters than base 32 of anything.
-    guard digits * 12 >= body || (standard + url == 0 && body >= 32 && frequentPairs * 100 < pairs * 60),
+    guard digits * 12 >= body || (standard + url == 0 && body >= 32 && frequentPairs * 100 < pairs * 68),
       frequentPairs * 100 < pairs * 68 || digits * 5 >= body
     else { return .plain }
     if standard > 0 { return .base64 }

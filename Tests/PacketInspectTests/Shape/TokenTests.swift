@@ -82,6 +82,25 @@ struct TokenTests {
     #expect(Self.shape("/b/k?data=\(noJWT)").encodedQuery != nil)
   }
 
+  @Test("an OCSP request and a signed media URL are known by their structure")
+  func structured() {
+    var corpus = TokenCorpus(seed: 12)
+    var request: [UInt8] = [
+      0x30, 0x4f, 0x30, 0x4d, 0x30, 0x4b, 0x30, 0x49, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 5, 0,
+    ]
+    request += [4, 20] + corpus.bytes(20) + [4, 20] + corpus.bytes(20) + [2, 16] + corpus.bytes(16)
+    let length = request.count - 2
+    for (place, value) in [(1, length), (3, length - 2), (5, length - 4), (7, length - 6)] {
+      request[place] = UInt8(value)
+    }
+    #expect(Self.shape("/ocsp/\(TokenCorpus.escape(TokenCorpus.base64(request)))").encodedPath == nil)
+    #expect(Self.shape("/ocsp/\(TokenCorpus.escape(TokenCorpus.base64(corpus.bytes(80))))").encodedPath != nil)
+    let media = "/range/0-65535?o=\(corpus.base64url(120))&v=3"
+    #expect(Self.shape("\(media)&e=1484347850&t=\(corpus.base64url(20))").encodedQuery == nil)
+    #expect(Self.shape("\(media)&e=soon&t=\(corpus.base64url(20))").encodedQuery != nil)
+    #expect(Self.shape("\(media)&e=1484347850&t=no").encodedQuery != nil)
+  }
+
   @Test("the threshold is the policy's")
   func threshold() {
     var corpus = TokenCorpus(seed: 7)
