@@ -72,7 +72,11 @@ struct TokenStatistics {
       return .hex
     }
     guard letters > 0, digits * 10 <= body * 7, !readsAsWords else { return .plain }
-    if lower == 0 || upper == 0 { return oneCase(body) }
+    if lower == 0 || upper == 0 {
+      // In a label of a name there are no slugs, and a secret must not stay readable for want of a digit.
+      if longestNumber < 64, standard + url == 0, pairs >= 8, frequentPairs * 100 < pairs * 68 { return .base32 }
+      return oneCase(body)
+    }
     guard body >= 2 * minimum || digits > 0, min(lower, upper) * 10 >= letters, (standard + url) * 7 <= body,
       standard == 0 || url == 0 || body >= 64
     else { return .plain }
