@@ -179,7 +179,7 @@ struct TokenJudge: ~Escapable {
           expiry = true
         }
         if role.contains(.signature), value.count >= 20, value.count <= 128,
-          TokenClassifier.encoding(bytes, value, minimum: TokenClassifier.minimumInRequest).isEncoded
+          value.allSatisfy({ CharacterClass.table[Int(bytes.byte(at: $0))] & ~CharacterClass.percent != 0 })
         {
           signature = true
         }
@@ -190,7 +190,7 @@ struct TokenJudge: ~Escapable {
     return expiry && signature
   }
 
-  /// An OCSP request in a URL (RFC 6960 appendix A.1): five nested DER sequences, the outermost of which fills the
+  /// An OCSP request in a URL (RFC 6960 appendix A.1): six nested DER sequences, the outermost of which fills the
   /// token, and the object identifier of SHA-1 or SHA-256.
   private func isStatusRequest(_ range: Range<Int>, _ token: TokenShape) -> Bool {
     guard token.encoding == .base64 || token.encoding == .base64url, range.count >= 64, range.count <= 180,
@@ -211,10 +211,10 @@ struct TokenJudge: ~Escapable {
     guard decoded.count >= 32, decoded[0] == 0x30, decoded[1] < 0x80, Int(decoded[1]) + 2 == decoded.count else {
       return false
     }
-    for level in 1..<5 where decoded[2 * level] != 0x30 || decoded[2 * level + 1] >= decoded[2 * level - 1] {
+    for level in 1..<6 where decoded[2 * level] != 0x30 || decoded[2 * level + 1] >= decoded[2 * level - 1] {
       return false
     }
-    return decoded[10] == 0x06 && (decoded[11] == 5 && decoded[12] == 0x2b || decoded[11] == 9 && decoded[12] == 0x60)
+    return decoded[12] == 0x06 && (decoded[13] == 5 && decoded[14] == 0x2b || decoded[13] == 9 && decoded[14] == 0x60)
   }
 
   /// A value whose name and neighbours say what it is, and which looks like that.

@@ -86,11 +86,12 @@ struct TokenTests {
   func structured() {
     var corpus = TokenCorpus(seed: 12)
     var request: [UInt8] = [
-      0x30, 0x4f, 0x30, 0x4d, 0x30, 0x4b, 0x30, 0x49, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 5, 0,
+      0x30, 0x51, 0x30, 0x4f, 0x30, 0x4d, 0x30, 0x4b, 0x30, 0x49, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a,
+      5, 0,
     ]
     request += [4, 20] + corpus.bytes(20) + [4, 20] + corpus.bytes(20) + [2, 16] + corpus.bytes(16)
     let length = request.count - 2
-    for (place, value) in [(1, length), (3, length - 2), (5, length - 4), (7, length - 6)] {
+    for (place, value) in [(1, length), (3, length - 2), (5, length - 4), (7, length - 6), (9, length - 8)] {
       request[place] = UInt8(value)
     }
     #expect(Self.shape("/ocsp/\(TokenCorpus.escape(TokenCorpus.base64(request)))").encodedPath == nil)
