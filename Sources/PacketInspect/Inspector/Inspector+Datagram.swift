@@ -116,6 +116,9 @@ extension Inspector {
     sink.record(event)
     raiseFlags(result, index, now, &sink)
     raiseFlags(carriers, index, now, &sink)
+    if effective(result.verdict.action) == .accept {
+      for question in message.questions { noteName(question.name, type: question.type, result, index, now, &sink) }
+    }
     if result.verdict.action != .accept {
       flows[index].reportedDrop = false
       reportDrop(index, result, length: meta.originalLength, now, &sink)

@@ -3,6 +3,7 @@ extension Inspector {
   func event(_ body: EventBody, on index: Int32, at now: Timestamp) -> Event {
     let flow = flows[index]
     var event = Event(time: now, body: body)
+    event.redaction = policy.parts.redactLabels
     event.flow = EventFlow(
       id: flow.id, client: flow.client, clientPort: flow.clientPort, server: flow.server, serverPort: flow.serverPort,
       proto: flow.key.proto)

@@ -82,6 +82,7 @@ extension Inspector {
       sink.record(event)
       if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
       if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+      if let name = hello.serverName { noteName(name, type: nil, outcome, index, now, &sink) }
       let isTunnel = streams[stream].isTunnel
       noteProtocol(index, .tls, FlowShape.Naming(hello.serverName), outcome, isTunnel: isTunnel, now, &sink)
       settle(index, outcome.verdict)
@@ -110,11 +111,15 @@ extension Inspector {
       streams[stream].requests &+= 1
       let claim: Claim = head.isConnect || head.targetHost != nil || streams[stream].isTunnel ? .tunnelTarget : .host
       let outcome = otherDenied(index) ?? name(index, head.destinationName, claim, now)
+      let shape = readShape(index, outcome)
       var event = event(.http(head), on: index, at: now)
+      event.shape = .request(shape)
       describe(outcome, in: &event)
       sink.record(event)
       if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
       if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+      raiseShapeFlags(shape, outcome, index, now, &sink)
+      if let name = head.destinationName { noteName(name, type: nil, outcome, index, now, &sink) }
       let isTunnel = streams[stream].isTunnel
       noteProtocol(index, .http, FlowShape.Naming(head.destinationName), outcome, isTunnel: isTunnel, now, &sink)
       if case .length(let count) = head.body { noteDeclared(index, UInt64(clamping: count), outcome, now, &sink) }

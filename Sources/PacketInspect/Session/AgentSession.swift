@@ -26,8 +26,12 @@ public struct AgentSession: Sendable {
   public internal(set) var overlays: SessionOverlays?
   /// How its flows add up over time.
   var traffic = SessionTraffic()
-  /// From where on that is flagged.
-  var shapePolicy = ShapePolicy()
+  /// From where on the shape of its traffic is flagged.
+  public internal(set) var shapePolicy = ShapePolicy()
+  /// Names by registrable domain, for what tunnels through them.
+  var names = NameActivity()
+  /// When shapes were flagged last, by kind and destination.
+  var shapeFlags = FlagIntervals()
   /// Destinations by which its budget was extended.
   public internal(set) var extendedBy = 0
   /// What was counted.
