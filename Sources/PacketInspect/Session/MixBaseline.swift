@@ -16,6 +16,9 @@ public struct MixBaseline: Hashable, Sendable {
     case follower
   }
 
+  /// How closely sessions keep to a baseline unless it is known: a little less than the simulations that the test was
+  /// tuned on assume.
+  public static let defaultConcentration = 50.0
   /// Least share of `unknown`, and of the unlisted together: any real agent has some.
   static let leastShare = 0.03
   /// Part of each listed category's share that is spread evenly over the listed.
@@ -42,7 +45,7 @@ public struct MixBaseline: Hashable, Sendable {
 
   /// A baseline. Nil when the shares are negative, not numbers, more than one in all, or of no category but `unknown`.
   /// What they leave of one is for `unknown` (if it is not listed) and unlisted categories.
-  public init?(_ shares: [Category: Double], concentration: Double = 50, names: CategoryNames = CategoryNames()) {
+  public init?(_ shares: [Category: Double], concentration: Double = defaultConcentration, names: CategoryNames = CategoryNames()) {
     let sum = shares.values.reduce(0, +)
     let listed = shares.filter { $0.key != .unknown && $0.value > 0 && Int($0.key.rawValue) < names.count }
     guard concentration.isFinite, concentration >= 1, shares.values.allSatisfy({ $0.isFinite && $0 >= 0 }), sum < 1.001,
@@ -87,6 +90,9 @@ public struct MixBaseline: Hashable, Sendable {
     let place = Int(category.rawValue)
     return place < width ? groups[place] : .unknown
   }
+
+  /// False for a category that the test passes over: followers that the baseline does not list.
+  public func counts(_ category: Category) -> Bool { group(of: category) != .follower }
 
   /// What is expected of a category beforehand: its smoothed share.
   func share(of category: Category) -> Double {
