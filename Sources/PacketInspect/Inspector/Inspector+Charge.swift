@@ -41,7 +41,7 @@ extension Inspector {
         sessions.withdraw(session, DestinationKey(server))
         flows[index].chargedAddress = false
       }
-      let outcome = contact(session, place.key, place.evidence, now)
+      let outcome = contact(session, place.key, place.evidence, place.category, now)
       flows[index].isCharged = true
       if case .domain = place.key {} else { flows[index].chargedAddress = name == nil && outcome.isNew }
       result.destination = EventDestination(
@@ -51,7 +51,7 @@ extension Inspector {
       result.take(outcome)
       result.verdict = Verdict(.accept, .allowed)
       if !outcome.admitted {
-        result.verdict = Verdict(.reject, .budgetHeld)
+        result.verdict = Verdict(.reject, outcome.refusal)
         return result
       }
     }
@@ -60,14 +60,25 @@ extension Inspector {
   }
 
   /// Takes a contact into a session's budget.
-  mutating func contact(_ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ now: Timestamp)
-    -> BudgetOutcome
-  {
+  mutating func contact(
+    _ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ category: Category, _ now: Timestamp
+  ) -> BudgetOutcome {
     sessions.markUnsaved(session)
     if sessions[session].uploads.holds(sessions[session].uploadPolicy), !sessions[session].budget.contains(key) {
       return BudgetOutcome(admitted: false, isNew: true, raisesWarning: false, raisesReached: false)
     }
+    if sessions[session].mix?.isHeld == true, sessions[session].mixPolicy?.onShift == .hold,
+      !sessions[session].budget.contains(key)
+    {
+      return BudgetOutcome(
+        admitted: false, isNew: true, raisesWarning: false, raisesReached: false, refusal: .categoryHeld)
+    }
     let outcome = sessions.contact(session, key, evidence, limit: limits.namesPerSession, at: now)
+    if outcome.admitted, let gap = sessions[session].mixPolicy?.contactGap, outcome.idle ?? gap >= gap,
+      let shift = sessions.countContact(session, category, key)
+    {
+      pendingShift = (session, shift)
+    }
     if outcome.isNew, outcome.admitted { counters.newDestinations &+= 1 }
     return outcome
   }

@@ -76,7 +76,7 @@ extension Inspector {
     if result.verdict.action == .accept, !isTrusted, policy.isExternal(server) {
       // A resolver that nobody trusts is a destination like any other, of whoever chose it.
       let key = DestinationKey(server)
-      let outcome = contact(flows[index].session, key, .address, now)
+      let outcome = contact(flows[index].session, key, .address, .unknown, now)
       let place = EventDestination(
         key: key.text, evidence: .address, isExternal: true, isNew: outcome.isNew && outcome.admitted,
         category: policy.name(of: .unknown))
@@ -94,7 +94,7 @@ extension Inspector {
       if outcome.admitted {
         flows[index].isCharged = true
       } else {
-        result.verdict = Verdict(.reject, .budgetHeld, scope: .packet)
+        result.verdict = Verdict(.reject, outcome.refusal, scope: .packet)
         result.asker = nil
       }
     }
@@ -135,15 +135,15 @@ extension Inspector {
       }
       return
     }
-    let outcome = contact(session, key, .dnsQuery, now)
-    result.take(outcome)
     let category = policy.category(of: name)
+    let outcome = contact(session, key, .dnsQuery, category, now)
+    result.take(outcome)
     result.destination = EventDestination(
       key: key.text, evidence: .dnsQuery, isExternal: true, isNew: outcome.isNew && outcome.admitted,
       category: policy.name(of: category))
     result.category = category
     result.verdict.reason = .allowed
-    if !outcome.admitted { result.verdict = Verdict(.reject, .budgetHeld, scope: .packet) }
+    if !outcome.admitted { result.verdict = Verdict(.reject, outcome.refusal, scope: .packet) }
   }
 
   /// Learns which addresses a trusted resolver gave a name that was asked for, aliases walked (RFC 1034 section 3.6.2).

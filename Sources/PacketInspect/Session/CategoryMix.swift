@@ -20,9 +20,9 @@ public struct CategoryMix: Sendable, Hashable {
   public internal(set) var isHeld = false
   private(set) var fingerprint: UInt64
   private(set) var lastGroup: MixBaseline.Group?
-  private(set) var lastListed: Category?
+  private(set) var lastOrdinary: Category?
   private(set) var groupRepeats = MixRepeats(prior: MixTest.groupRepeatPrior)
-  private(set) var listedRepeats = MixRepeats(prior: MixTest.listedRepeatPrior)
+  private(set) var ordinaryRepeats = MixRepeats(prior: MixTest.ordinaryRepeatPrior)
   /// Who was contacted lately.
   private(set) var hosts = RecentHosts()
 
@@ -110,18 +110,18 @@ public struct CategoryMix: Sendable, Hashable {
     let c = Int(category.rawValue)
     let pull = pull(baseline)
     let isSame = lastGroup == group
-    let isSameListed = lastListed == category
+    let isSameOrdinary = lastOrdinary == category
     let chance = lastGroup == nil ? 0 : groupRepeats.chance(1)
-    let listedChance = lastListed == nil ? 0 : listedRepeats.chance(MixTest.listedRepeatFactor)
+    let ordinaryChance = lastOrdinary == nil ? 0 : ordinaryRepeats.chance(MixTest.ordinaryRepeatFactor)
     for place in starts.indices {
       let start = starts[place]
       let since = Double(total - start.start)
       let past = Double(start.start)
       let worth = worth(past)
       let known = pull + worth * past
-      let listed = (pull * baseline.groupShares[0] + worth * Double(groups[0] - start.groups[0])) / known
+      let ordinary = (pull * baseline.groupShares[0] + worth * Double(groups[0] - start.groups[0])) / known
       let mean =
-        g == 0 ? listed : (pull * baseline.groupShares[g] + worth * Double(groups[g] - start.groups[g])) / known
+        g == 0 ? ordinary : (pull * baseline.groupShares[g] + worth * Double(groups[g] - start.groups[g])) / known
       let seen = Double(start.groups[g])
       let concentration = known * MixTest.groupTaskConcentration / (known + MixTest.groupTaskConcentration)
       let expected =
@@ -129,27 +129,27 @@ public struct CategoryMix: Sendable, Hashable {
       let scale = 1 / expected
       var capital = start.capital
       for bet in 0..<3 {
-        let unknown = min(MixTest.rises[bet].unknown, 0.81 * listed)
-        let unlisted = min(MixTest.rises[bet].unlisted, 0.09 * listed + (bet == 2 ? 0.81 * listed : 0))
-        let risen = g == 0 ? mean - unknown - unlisted : g == 1 ? mean + unknown : mean + unlisted
+        let unknown = min(MixTest.rises[bet].unknown, 0.81 * ordinary)
+        let outlets = min(MixTest.rises[bet].outlets, 0.09 * ordinary + (bet == 2 ? 0.81 * ordinary : 0))
+        let risen = g == 0 ? mean - unknown - outlets : g == 1 ? mean + unknown : mean + outlets
         let supposed =
           (isSame ? chance : 0)
           + (1 - chance) * (MixTest.changedConcentration * risen + seen) / (MixTest.changedConcentration + since)
         capital[bet] *= Float(supposed * scale)
       }
-      if group == .listed {
-        let pastListed = Double(groups[0] - start.groups[0])
+      if group == .ordinary {
+        let pastOrdinary = Double(groups[0] - start.groups[0])
         let row = (place + 1) * width
         let seenHere = Double(cells[row + c])
-        let worth = self.worth(pastListed)
-        let known = pull + worth * pastListed
-        let mean = (pull * baseline.listedShares[c] + worth * Double(cells[c] - cells[row + c])) / known
+        let worth = self.worth(pastOrdinary)
+        let known = pull + worth * pastOrdinary
+        let mean = (pull * baseline.ordinaryShares[c] + worth * Double(cells[c] - cells[row + c])) / known
         let concentration = known * MixTest.taskConcentration / (known + MixTest.taskConcentration)
         let plain = (concentration * mean + seenHere) / (concentration + seen)
         let changed =
-          (MixTest.changedListedConcentration * mean + seenHere) / (MixTest.changedListedConcentration + seen)
-        let again = isSameListed ? listedChance : 0
-        capital[3] *= Float((again + (1 - listedChance) * changed) / (again + (1 - listedChance) * plain))
+          (MixTest.changedOrdinaryConcentration * mean + seenHere) / (MixTest.changedOrdinaryConcentration + seen)
+        let again = isSameOrdinary ? ordinaryChance : 0
+        capital[3] *= Float((again + (1 - ordinaryChance) * changed) / (again + (1 - ordinaryChance) * plain))
       }
       // Far beyond any threshold; it must stay a number.
       starts[place].capital = capital.clamped(lowerBound: .zero, upperBound: SIMD4(repeating: 1e30))
@@ -169,13 +169,13 @@ public struct CategoryMix: Sendable, Hashable {
       groupRepeats.learn(
         isSame: lastGroup == group, expected: expected, factor: 1, floor: MixTest.groupRepeatFloor)
     }
-    if group == .listed, let lastListed {
+    if group == .ordinary, let lastOrdinary {
       let past = Double(groups[0])
       let worth = worth(past)
-      let expected = (pull * baseline.listedShares[c] + worth * Double(cells[c])) / (pull + worth * past)
-      listedRepeats.learn(
-        isSame: lastListed == category, expected: expected, factor: MixTest.listedRepeatFactor,
-        floor: MixTest.listedRepeatFloor)
+      let expected = (pull * baseline.ordinaryShares[c] + worth * Double(cells[c])) / (pull + worth * past)
+      ordinaryRepeats.learn(
+        isSame: lastOrdinary == category, expected: expected, factor: MixTest.ordinaryRepeatFactor,
+        floor: MixTest.ordinaryRepeatFloor)
     }
   }
 
@@ -189,7 +189,7 @@ public struct CategoryMix: Sendable, Hashable {
     groups[Int(group.rawValue)] &+= 1
     total &+= 1
     lastGroup = group
-    if group == .listed { lastListed = category }
+    if group == .ordinary { lastOrdinary = category }
   }
 
   // MARK: The flag
@@ -242,8 +242,8 @@ public struct CategoryMix: Sendable, Hashable {
     let past = Double(start.start)
     let known = pull + worth(past) * past
     let since = Double(total - start.start)
-    let pastListed = Double(groups[0] - start.groups[0])
-    let knownListed = pull + worth(pastListed) * pastListed
+    let pastOrdinary = Double(groups[0] - start.groups[0])
+    let knownOrdinary = pull + worth(pastOrdinary) * pastOrdinary
     func group(_ g: Int) -> Double {
       (pull * baseline.groupShares[g] + worth(past) * Double(groups[g] - start.groups[g])) / known
     }
@@ -253,10 +253,10 @@ public struct CategoryMix: Sendable, Hashable {
       let before = Double(cells[c] - cells[row + c])
       let from: Double
       switch baseline.group(of: category) {
-      case .listed:
-        from = group(0) * (pull * baseline.listedShares[c] + worth(pastListed) * before) / knownListed
+      case .ordinary:
+        from = group(0) * (pull * baseline.ordinaryShares[c] + worth(pastOrdinary) * before) / knownOrdinary
       case .unknown: from = group(1)
-      case .unlisted: from = worth(past) * before / known
+      case .outlet: from = worth(past) * before / known
       case .follower: return nil
       }
       return MixMove(category: category, from: from, to: Double(cells[row + c]) / since)
@@ -280,6 +280,46 @@ public struct CategoryMix: Sendable, Hashable {
 
   // MARK: Change of terms
 
+  /// What was stored, checked.
+  struct Stored {
+    var fingerprint: UInt64
+    var total: UInt32
+    var made: UInt32
+    var flags: UInt8
+    var isHeld: Bool
+    var lastGroup: MixBaseline.Group?
+    var lastOrdinary: Category?
+    var groupWeights: SIMD4<Float>
+    var ordinaryWeights: SIMD4<Float>
+    var cells: [UInt16]
+    var starts: [MixStart]
+    var hosts: RecentHosts
+  }
+
+  /// Takes up what was stored.
+  mutating func take(_ stored: Stored, _ baseline: MixBaseline) {
+    cells = stored.cells
+    starts = stored.starts
+    total = stored.total
+    startsMade = stored.made
+    flags = stored.flags
+    isHeld = stored.isHeld
+    lastGroup = stored.lastGroup
+    lastOrdinary = stored.lastOrdinary
+    groupRepeats.weights = stored.groupWeights
+    ordinaryRepeats.weights = stored.ordinaryWeights
+    hosts = stored.hosts
+    guard stored.fingerprint == baseline.fingerprint else { return rebase(baseline) }
+    regroup(baseline)
+    for place in starts.indices {
+      starts[place].groups = .zero
+      for c in 0..<width {
+        let group = Int(baseline.group(of: Category(rawValue: UInt8(c))).rawValue)
+        if group < 3 { starts[place].groups[group] &+= cells[(place + 1) * width + c] }
+      }
+    }
+  }
+
   /// Another baseline: the counts stay, the evidence against the old one goes.
   private mutating func rebase(_ baseline: MixBaseline) {
     forgetStarts()
@@ -287,7 +327,7 @@ public struct CategoryMix: Sendable, Hashable {
     width = cells.count
     fingerprint = baseline.fingerprint
     lastGroup = nil
-    lastListed = nil
+    lastOrdinary = nil
     regroup(baseline)
   }
 

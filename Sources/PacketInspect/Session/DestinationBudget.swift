@@ -28,6 +28,10 @@ public struct BudgetOutcome: Hashable, Sendable {
   public var raisesWarning: Bool
   /// True when this contact reached the ceiling, the first time.
   public var raisesReached: Bool
+  /// Nanoseconds since the destination was contacted before; nil for a new one.
+  public var idle: Int64?
+  /// Why it was not admitted, if it was not.
+  public var refusal = Reason.budgetHeld
 }
 
 /// The distinct destinations of one session, against a ceiling that flags or holds.
@@ -102,10 +106,11 @@ public struct DestinationBudget: Sendable {
   ) -> BudgetOutcome {
     if policy?.window == .day { prune(at: now) }
     if let place = entries.place(of: key) {
+      let idle = now.since(entries[place].record.lastSeen)
       entries[place].record.lastSeen = max(entries[place].record.lastSeen, now)
       entries[place].record.contacts &+= 1
       noteUnsaved(place)
-      return BudgetOutcome(admitted: true, isNew: false, raisesWarning: false, raisesReached: false)
+      return BudgetOutcome(admitted: true, isNew: false, raisesWarning: false, raisesReached: false, idle: idle)
     }
     let holds = policy?.onReach == .hold
     if holds, let policy, entries.count >= policy.destinations {

@@ -1,17 +1,17 @@
 /// How a type of agent divides its contacts over categories, made ready for the test (docs/detection.md).
 ///
-/// Every contact falls into one of three groups: a category that the baseline lists, `unknown`, or a category that it
-/// does not list. No group and no listed category has share zero: an event that was never expected would be infinite
-/// evidence, and lists are never complete.
+/// Every contact falls into one of three groups: ordinary categories, `unknown`, and outlets, where anybody can leave
+/// data. No group and no ordinary category has share zero: an event that was never expected would be infinite evidence,
+/// and lists are never complete.
 public struct MixBaseline: Hashable, Sendable {
   /// Where a contact falls.
   enum Group: UInt8, Sendable {
-    /// A category that the baseline lists.
-    case listed
+    /// A category that the baseline lists, or an everyday one that it does not.
+    case ordinary
     /// Nobody knows what the destination is.
     case unknown
-    /// A category, but none that the baseline lists.
-    case unlisted
+    /// An outlet that the baseline does not list.
+    case outlet
     /// What other contacts bring along, where the baseline does not list it: it says nothing of its own.
     case follower
   }
@@ -19,10 +19,12 @@ public struct MixBaseline: Hashable, Sendable {
   /// How closely sessions keep to a baseline unless it is known: a little less than the simulations that the test was
   /// tuned on assume.
   public static let defaultConcentration = 50.0
-  /// Least share of `unknown`, and of the unlisted together: any real agent has some.
+  /// Least share of `unknown`, of outlets, and, among the ordinary, of those that are not listed: any agent has some.
   static let leastShare = 0.03
   /// Part of each listed category's share that is spread evenly over the listed.
   static let smoothing = 0.05
+  /// Where anybody can leave data for anybody. Where one is listed it is as ordinary as any other.
+  static let outlets = ["paste", "file-sharing", "webhook-and-tunnel", "dynamic-dns", "doh-resolver"]
   /// Contacts that the sites an agent visits bring along. An agent does not choose them, and few who write a baseline
   /// think of them; where one is listed it counts like any other.
   static let followers = ["cdn", "advertising-and-tracking", "telemetry"]
@@ -36,16 +38,18 @@ public struct MixBaseline: Hashable, Sendable {
   let width: Int
   /// The group of each category.
   private let groups: [Group]
-  /// Shares of listed, unknown and unlisted; their sum is one.
+  /// Shares of ordinary, unknown and outlets; their sum is one.
   let groupShares: [Double]
-  /// Each listed category's share among the listed.
-  let listedShares: [Double]
+  /// Each ordinary category's share among the ordinary.
+  let ordinaryShares: [Double]
   /// Tells baselines apart in stored state: evidence against one is none against another.
   let fingerprint: UInt64
 
   /// A baseline. Nil when the shares are negative, not numbers, more than one in all, or of no category but `unknown`.
-  /// What they leave of one is for `unknown` (if it is not listed) and unlisted categories.
-  public init?(_ shares: [Category: Double], concentration: Double = defaultConcentration, names: CategoryNames = CategoryNames()) {
+  /// What they leave of one is for `unknown` (if it is not listed) and everyday categories.
+  public init?(
+    _ shares: [Category: Double], concentration: Double = defaultConcentration, names: CategoryNames = CategoryNames()
+  ) {
     let sum = shares.values.reduce(0, +)
     let listed = shares.filter { $0.key != .unknown && $0.value > 0 && Int($0.key.rawValue) < names.count }
     guard concentration.isFinite, concentration >= 1, shares.values.allSatisfy({ $0.isFinite && $0 >= 0 }), sum < 1.001,
@@ -54,30 +58,32 @@ public struct MixBaseline: Hashable, Sendable {
     self.shares = shares
     self.concentration = concentration
     width = names.count
-    var groups = [Group](repeating: .unlisted, count: width)
-    for name in Self.followers {
-      if let category = names.category(named: name) { groups[Int(category.rawValue)] = .follower }
+    var groups = [Group](repeating: .ordinary, count: width)
+    for (list, group) in [(Self.followers, Group.follower), (Self.outlets, .outlet)] {
+      for name in list {
+        if let category = names.category(named: name) { groups[Int(category.rawValue)] = group }
+      }
     }
+    for category in listed.keys { groups[Int(category.rawValue)] = .ordinary }
     groups[0] = .unknown
-    for category in listed.keys { groups[Int(category.rawValue)] = .listed }
     self.groups = groups
     let rest = max(0, 1 - sum)
-    let ofUnknown = max(Self.leastShare, shares[.unknown] ?? rest / 2)
-    let ofUnlisted = min(0.5, max(Self.leastShare, shares[.unknown] == nil ? rest / 2 : rest))
-    let ofListed = max(0.01, 1 - ofUnknown - ofUnlisted)
-    let whole = ofListed + ofUnknown + ofUnlisted
-    groupShares = [ofListed / whole, ofUnknown / whole, ofUnlisted / whole]
+    let ofUnknown = min(0.9, max(Self.leastShare, shares[.unknown] ?? rest / 2))
+    groupShares = [1 - ofUnknown - Self.leastShare, ofUnknown, Self.leastShare]
     let listedSum = listed.values.reduce(0, +)
-    var listedShares = [Double](repeating: 0, count: width)
+    let others = (0..<width).filter { groups[$0] == .ordinary && listed[Category(rawValue: UInt8($0))] == nil }
+    let ofOthers = others.isEmpty ? 0 : max(Self.leastShare, (shares[.unknown] == nil ? rest / 2 : rest) * 0.9)
+    var ordinaryShares = [Double](repeating: 0, count: width)
     for (category, share) in listed {
-      listedShares[Int(category.rawValue)] =
-        (1 - Self.smoothing) * share / listedSum + Self.smoothing / Double(listed.count)
+      let smooth = (1 - Self.smoothing) * share / listedSum + Self.smoothing / Double(listed.count)
+      ordinaryShares[Int(category.rawValue)] = (1 - ofOthers) * smooth
     }
-    self.listedShares = listedShares
+    for place in others { ordinaryShares[place] = ofOthers / Double(others.count) }
+    self.ordinaryShares = ordinaryShares
     // FNV-1a, 64 bits.
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for category in 0..<width {
-      let share = groups[category] == .unlisted ? 0 : shares[Category(rawValue: UInt8(category))] ?? 0
+      let share = shares[Category(rawValue: UInt8(category))] ?? 0
       for part in [UInt64(groups[category].rawValue), share.bitPattern] {
         hash = (hash ^ part) &* 0x0000_0100_0000_01b3
       }
@@ -97,9 +103,9 @@ public struct MixBaseline: Hashable, Sendable {
   /// What is expected of a category beforehand: its smoothed share.
   func share(of category: Category) -> Double {
     switch group(of: category) {
-    case .listed: groupShares[0] * listedShares[Int(category.rawValue)]
+    case .ordinary: groupShares[0] * ordinaryShares[Int(category.rawValue)]
     case .unknown: groupShares[1]
-    case .unlisted, .follower: 0
+    case .outlet, .follower: 0
     }
   }
 }

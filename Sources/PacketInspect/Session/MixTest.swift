@@ -4,21 +4,21 @@ enum MixTest {
   static let spacing = 4
   /// Suspected changes kept at one time. They lie ever further apart the longer ago they are.
   static let maximumStarts = 12
-  /// Alternatives that the test bets on: `unknown` has risen by about a fifth, by two fifths; unlisted categories have
-  /// risen; the listed have changed among themselves.
+  /// Alternatives that the test bets on: `unknown` has risen by about a fifth, by two fifths; outlets have risen; the
+  /// ordinary have changed among themselves.
   static let bets = 4
   /// Their shares of the stake. Most is on `unknown`, since what an agent must not reach is rarely on a list.
   static let stakes: [Double] = [0.4418, 0.4418, 0.0564, 0.06]
-  /// By how much each of the first three has `unknown` and the unlisted risen.
-  static let rises: [(unknown: Double, unlisted: Double)] = [(0.2, 0.02), (0.4, 0.02), (0, 0.25)]
+  /// By how much each of the first three has `unknown` and outlets risen.
+  static let rises: [(unknown: Double, outlets: Double)] = [(0.2, 0.02), (0.4, 0.02), (0, 0.25)]
   /// Contacts that the supposed mix after a change is worth: what follows soon outweighs it.
   static let changedConcentration = 10.0
-  /// The same for a change among the listed.
-  static let changedListedConcentration = 3.0
-  /// A session's tasks differ among the listed categories as if each had its own mix from so many contacts.
+  /// The same for a change among the ordinary.
+  static let changedOrdinaryConcentration = 3.0
+  /// A session's tasks differ among the ordinary categories as if each had its own mix from so many contacts.
   static let taskConcentration = 15.0
   /// The same for the three groups: tasks hardly change how much is unknown.
-  static let groupTaskConcentration = 4_000.0
+  static let groupTaskConcentration = 1_000.0
   /// Contacts that a session's own past is worth at most.
   static let pastCap = 400.0
   /// Once flagged a session is judged by its own past; the baseline is worth this many contacts.
@@ -26,12 +26,12 @@ enum MixTest {
   /// Supposed shares of contacts that merely repeat the last one's group; what they weigh beforehand.
   static let repeats: [Double] = [0, 0.15, 0.35, 0.6]
   static let groupRepeatPrior: [Double] = [0.65, 0.18, 0.1, 0.07]
-  static let listedRepeatPrior: [Double] = [0.4, 0.2, 0.2, 0.2]
-  /// Tasks hold on to one listed category more than to a group.
-  static let listedRepeatFactor = 1.2
+  static let ordinaryRepeatPrior: [Double] = [0.4, 0.2, 0.2, 0.2]
+  /// Tasks hold on to one ordinary category more than to a group.
+  static let ordinaryRepeatFactor = 1.2
   /// Each supposed share keeps this weight whatever was seen: sessions change their ways.
   static let groupRepeatFloor = 0.001
-  static let listedRepeatFloor = 0.02
+  static let ordinaryRepeatFloor = 0.02
   /// Suspected changes, of those that share the later part of the stake evenly: with the spacing some 1,000 contacts.
   static let evenStarts = 256
   static let evenStake = 0.6
@@ -56,7 +56,7 @@ enum MixTest {
 struct MixStart: Sendable, Hashable {
   /// Contacts of the session before it.
   var start: UInt32
-  /// Contacts since, by group: listed, unknown, unlisted.
+  /// Contacts since, by group: ordinary, unknown, outlets.
   var groups: SIMD4<UInt16> = .zero
   /// The capital of each bet. Single precision is ample: it is compared with a threshold.
   var capital: SIMD4<Float>

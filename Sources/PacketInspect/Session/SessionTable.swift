@@ -116,6 +116,21 @@ public struct SessionTable: Sendable {
     return outcome
   }
 
+  /// Counts a contact in the session's mix of categories, where its type's is watched; gives the shift that it made
+  /// certain enough to flag.
+  mutating func countContact(_ index: Int32, _ category: Category, _ key: DestinationKey) -> MixShift? {
+    let place = Int(index)
+    guard let policy = sessions[place].mixPolicy else { return nil }
+    if sessions[place].mix == nil { sessions[place].mix = CategoryMix(policy.baseline) }
+    return sessions[place].mix?.add(category, host: key, policy: policy)
+  }
+
+  /// A reviewer has looked at the session's shift: what it holds is released.
+  mutating func releaseMix(_ index: Int32) {
+    sessions[Int(index)].mix?.release()
+    markUnsaved(index)
+  }
+
   /// Takes back a destination that only one nameless flow had put there.
   public mutating func withdraw(_ index: Int32, _ key: DestinationKey) {
     let before = sessions[Int(index)].budget.used
@@ -181,6 +196,7 @@ public struct SessionTable: Sendable {
       sessions[Int(index)].budgetPolicy = budget
     }
     sessions[Int(index)].uploadPolicy = type.uploadBudget
+    sessions[Int(index)].mixPolicy = type.mix
     sessions[Int(index)].epoch = policy.epoch
     return index
   }

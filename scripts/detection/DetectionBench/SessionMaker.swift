@@ -41,6 +41,8 @@ struct Attack {
 /// connections, retries and what pages bring along.
 struct SessionMaker {
   static let contactGap = 30.0
+  /// Not counted where the baseline does not list them.
+  static let followers = ["cdn", "telemetry", "advertising-and-tracking"]
   static let extras = ["social", "news", "user-content", "reference", "file-sharing", "package-registry"]
 
   let kind: AgentKind
@@ -180,7 +182,9 @@ struct SessionMaker {
       return
     }
     lastContact[host] = now
-    if !["cdn", "telemetry", "advertising-and-tracking"].contains(category) { contacts += 1 }
+    if !Self.followers.contains(category) || kind.baseline.contains(where: { $0.category == category }) {
+      contacts += 1
+    }
   }
 
   private mutating func act(_ what: Action.Kind, _ host: String, _ category: String, after delay: Double) {

@@ -7,9 +7,11 @@ struct Settings {
   var concentration: Double?
   var falsePositiveRate: Double?
   var minimumDistance: Double?
+  /// Prints the summary of every flag on a benign session.
+  var explains = false
   static let usage = """
     usage: DetectionBench [--seeds tuning|evaluation] [--sessions N] [--attacks N] [--concentration K] [--rate A]
-                          [--distance D] | cost
+                          [--distance D] [--explain yes] | cost
     """
 
   init?(_ arguments: [String]) {
@@ -24,6 +26,7 @@ struct Settings {
       case "--concentration": guard let k = Double(value), k >= 1 else { return nil }; concentration = k
       case "--rate": guard let a = Double(value), a > 0, a < 1 else { return nil }; falsePositiveRate = a
       case "--distance": guard let d = Double(value), d >= 0, d <= 1 else { return nil }; minimumDistance = d
+      case "--explain": explains = value == "yes"
       default: return nil
       }
     }

@@ -37,6 +37,9 @@ for habits in Habits.all + [Habits.harsh] {
     if outcome.flagged != nil {
       share.hits += 1
       byKind[kind.name, default: 0] += 1
+      if settings.explains, let shift = outcome.shift {
+        print("  seed \(seed - 1): \(shift.summary(agentType: kind.name, names: CategoryNames(), isHeld: false))")
+      }
     }
   }
   if habits.name != Habits.harsh.name {
@@ -49,7 +52,8 @@ for habits in Habits.all + [Habits.harsh] {
 print("| all but the last | | \(all.text) | |")
 
 print("\nAttacks found, \(settings.attacks) sessions a cell: share (95 %), median contacts since the onset")
-print("| type | contacts that go elsewhere | onset after | sessions are | within 40 | within 150 | within 400 | median |")
+print(
+  "| type | contacts that go elsewhere | onset after | sessions are | within 40 | within 150 | within 400 | median |")
 print("|---|---|---:|---|---:|---:|---:|---:|")
 var example: MixShift?
 for kind in AgentKind.all {
@@ -74,9 +78,9 @@ for kind in AgentKind.all {
         }
         let what = "\(Int(share * 100)) %" + (ramp > 0 ? ", growing over \(ramp)" : "")
         let median = delays.count > settings.attacks / 2 ? "\(delays[settings.attacks / 2])" : "-"
-        print(
-          "| \(kind.name) | \(what) | \(onset) | \(habits.taskScatter == nil ? "as assumed" : "tasks, bursts ...") | \(within(40)) | \(within(150)) | \(within(400)) | \(median) |"
-        )
+        let manner = habits.taskScatter == nil ? "as assumed" : "tasks, bursts ..."
+        let cells = [kind.name, what, "\(onset)", manner, within(40), within(150), within(400), median]
+        print("| " + cells.joined(separator: " | ") + " |")
       }
     }
   }
