@@ -65,6 +65,8 @@ public struct AgentType: Hashable, Sendable {
   public var shape = ShapePolicy()
   /// How its mix of categories is watched; nil where no baseline is known, and then it is not.
   public var mix: MixPolicy?
+  /// What is done about destinations of each category.
+  public var categoryActions = CategoryActions()
 
   /// The type of sessions that nothing attributes.
   public static let unattributedName = "unattributed"
