@@ -17,7 +17,7 @@ public struct MixPolicy: Hashable, Sendable {
   /// Total variation distance since the most likely change below which nothing is flagged, 0...1.
   public var minimumDistance = 0.15
   /// Bound on the share of sessions flagged although they are as the test expects sessions to be.
-  public var falsePositiveRate = 0.02
+  public var falsePositiveRate = 0.01
   /// What a shift does.
   public var onShift: MixReach = .flag
 

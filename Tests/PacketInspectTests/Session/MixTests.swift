@@ -195,7 +195,8 @@ struct MixTests {
     let flags = mix.flags
     #expect(flags == 1)
     var names = CategoryNames()
-    let own = try #require(names.add("our-own"))
+    let added = names.add("our-own")
+    let own = try #require(added)
     let wider = try #require(
       MixBaseline([Self.category("api"): 0.5, own: 0.3, .unknown: 0.2], names: names))
     let before = mix.counts
