@@ -101,7 +101,7 @@ extension Inspector {
       if outcome.admitted {
         flows[index].isCharged = true
       } else {
-        result.verdict = Verdict(.reject, .budgetHeld, scope: .packet)
+        result.verdict = Verdict(.reject, outcome.refusal, scope: .packet)
         result.asker = nil
       }
     }
@@ -177,7 +177,7 @@ extension Inspector {
       category: policy.name(of: category))
     result.category = category
     result.verdict.reason = .allowed
-    if !outcome.admitted { result.verdict = Verdict(.reject, .budgetHeld, scope: .packet) }
+    if !outcome.admitted { result.verdict = Verdict(.reject, outcome.refusal, scope: .packet) }
   }
 
   /// Learns which addresses a trusted resolver gave a name that was asked for, aliases walked (RFC 1034 section 3.6.2).

@@ -34,6 +34,10 @@ public struct AgentSession: Sendable {
   var shapeFlags = FlagIntervals()
   /// Destinations by which its budget was extended.
   public internal(set) var extendedBy = 0
+  /// Its contacts by category; nil before the first, and where its type's mix is not watched.
+  public internal(set) var mix: CategoryMix?
+  /// How its type's mix is watched.
+  public internal(set) var mixPolicy: MixPolicy?
   /// What was counted.
   public var figures = SessionFigures()
   /// Contacts by category number; as long as the highest one that was met.
