@@ -4,9 +4,11 @@ public enum StreamProtocol: Sendable {
   case tls
   /// An HTTP/1.x request, by its method or its whole request line.
   case http
-  /// Neither.
+  /// An HTTP/2 connection's preface (RFC 9113 section 3.4).
+  case http2
+  /// None of them.
   case unknown
-  /// One of the two, or neither: too few bytes.
+  /// One of them, or none: too few bytes.
   case needMore
 }
 
@@ -25,6 +27,7 @@ public enum Classifier {
     if first == 0x16 || first == 0x15 || first & 0x80 != 0 {
       return midstream ? midstreamTLS(stream) : initialTLS(stream)
     }
+    if HTTP2Reader.begins(stream) { return .http2 }
     return midstream ? midstreamHTTP(stream) : initialHTTP(stream)
   }
 

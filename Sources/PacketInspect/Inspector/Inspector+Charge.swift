@@ -7,6 +7,8 @@ struct ContactOutcome {
   var category: Category?
   var raisesWarning = false
   var raisesReached = false
+  /// What speaks for names being looked up where nobody sees it.
+  var hidden: HiddenResolution?
   /// The session that a resolver on this host asked for; nil where the flow's own session is meant.
   var asker: Int32?
 
@@ -86,7 +88,7 @@ extension Inspector {
     guard !excepted.isEmpty else { return false }
     let server = flows[index].server
     if let name {
-      return excepted.match(name) != nil && memory.corroborates(name, address: server, at: now)
+      return excepted.match(name) != nil && memory.corroborates(name, address: server, at: answerTime(index, now))
     }
     let known = memory.latestName(for: server, session: flows[index].session, at: now)
     return known.map { excepted.match($0) != nil } ?? false
@@ -114,7 +116,7 @@ extension Inspector {
     if let literal = addressLiteral(name) {
       // A literal claims an address, so there is nothing to corroborate but that it is this one.
       if literal.canonical == server.canonical { return [nameless(flow, serverIsExternal, now)] }
-    } else if memory.corroborates(name, address: server, at: now) {
+    } else if memory.corroborates(name, address: server, at: answerTime(index, now)) {
       let isExternal = serverIsExternal && policy.isExternal(name)
       return [
         Place(
@@ -155,7 +157,7 @@ extension Inspector {
   }
 
   /// The address that a claimed name spells, if it is one.
-  private func addressLiteral(_ name: HostName) -> IPAddress? {
+  func addressLiteral(_ name: HostName) -> IPAddress? {
     let last = name[name.count - 1]
     var hasColon = false
     for index in 0..<name.count where name[index] == 0x3a { hasColon = true }

@@ -48,6 +48,7 @@ extension Inspector {
       && (flows[index].clientPackets < Self.searchedDatagrams || flows[index].serverPort == 53)
     if isSearched { flows[index].phase = .watched }
     raiseFlags(outcome, index, now, &sink)
+    raiseTunnel(index, view, outcome, now, &sink)
     if outcome.verdict.action != .accept { reportDrop(index, outcome, length: meta.originalLength, now, &sink) }
     return Verdict(effective(outcome.verdict.action), outcome.verdict.reason)
   }
@@ -135,6 +136,7 @@ extension Inspector {
       }
       return
     }
+    noteQuestion(name, session)
     let outcome = contact(session, key, .dnsQuery, now)
     result.take(outcome)
     let category = policy.category(of: name)
@@ -170,6 +172,7 @@ extension Inspector {
         for address in record.data.addresses {
           for name in chain[...place] {
             memory.learn(name, address: address, timeToLive: record.timeToLive, session: asked, at: now)
+            noteAnswer(name, address, asked)
           }
         }
       }

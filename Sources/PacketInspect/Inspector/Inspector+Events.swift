@@ -47,6 +47,7 @@ extension Inspector {
         [FlagEvidence("list", match.list), FlagEvidence("entry", match.entry), FlagEvidence("line", match.line)],
         outcome, index, now, &sink)
     }
+    if let hidden = outcome.hidden { raiseHidden(hidden, outcome, index, now, &sink) }
     if let destination = outcome.destination, destination.isNew,
       destination.evidence == .sniUnverified || destination.evidence == .hostUnverified
     {

@@ -22,6 +22,8 @@ public struct AgentSession: Sendable {
   public internal(set) var uploadPolicy: UploadBudgetPolicy?
   /// Destinations by which its budget was extended.
   public internal(set) var extendedBy = 0
+  /// What is known of where it has its names from.
+  var visibility = NameVisibility()
   /// What was counted.
   public var figures = SessionFigures()
   /// Flows of its own in the table now.

@@ -141,7 +141,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     if let name = head.destinationName { json.member("hostname", name.text) }
     if let port = head.port { json.member("http_port", port) }
     json.member("http_method", Self.printable(head.method))
-    json.member("protocol", "HTTP/1.\(head.minorVersion)")
+    json.member("protocol", head.isHTTP2 ? "HTTP/2" : "HTTP/1.\(head.minorVersion)")
     json.close()
   }
 
@@ -179,6 +179,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       if let category = destination.category { json.member("category", category) }
       json.member("external", destination.isExternal)
       json.member("new", destination.isNew)
+      if let resolution = destination.resolution { json.member("resolution", resolution.rawValue) }
       json.close()
     }
     if let budget = event.budget {
@@ -203,7 +204,9 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       json.close()
     case .tls(let hello): writeTraits(hello, into: &json)
     case .quic(_, let hello): if let hello { writeTraits(hello, into: &json) }
-    case .http(let head): writeOddities(head.oddities, into: &json)
+    case .http(let head):
+      if head.asksWebSocket { json.member("upgrade", "websocket") }
+      writeOddities(head.oddities, into: &json)
     case .dnsQuery(let message), .dnsAnswer(let message): writeOddities(message.oddities, into: &json)
     default: break
     }
