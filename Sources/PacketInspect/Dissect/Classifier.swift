@@ -27,7 +27,11 @@ public enum Classifier {
     if first == 0x16 || first == 0x15 || first & 0x80 != 0 {
       return midstream ? midstreamTLS(stream) : initialTLS(stream)
     }
-    if HTTP2Reader.begins(stream) { return .http2 }
+    switch HTTP2Reader.begins(stream) {
+    case .some(true): return .http2
+    case nil: return .needMore
+    case .some(false): break
+    }
     return midstream ? midstreamHTTP(stream) : initialHTTP(stream)
   }
 

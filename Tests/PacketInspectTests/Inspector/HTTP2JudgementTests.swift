@@ -78,7 +78,11 @@ struct HTTP2JudgementTests {
     #expect(lab.send(connection.segment(upgrade)).action == .accept)
     lab.send(connection.answered(at: UInt32(upgrade.count)))
     let rest = HTTP2Builder.opening + HTTP2Builder.get("denied.net", stream: 3)
-    #expect(lab.send(connection.segment(rest, at: UInt32(upgrade.count))).reason == .deniedName)
+    for (offset, byte) in rest.dropLast().enumerated() {
+      #expect(lab.send(connection.segment([byte], at: UInt32(upgrade.count + offset))).action == .accept)
+    }
+    let last = UInt32(upgrade.count + rest.count - 1)
+    #expect(lab.send(connection.segment([rest[rest.count - 1]], at: last)).reason == .deniedName)
   }
 
   @Test("is refused where it cannot be read any more")

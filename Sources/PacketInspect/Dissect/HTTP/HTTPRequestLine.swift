@@ -95,7 +95,7 @@ struct HTTPRequestLine: Equatable {
 
   /// "PRI * HTTP/2", which begins an HTTP/2 connection (RFC 9113 section 3.4) and is no request.
   private static func isHTTP2Preface(_ stream: RawSpan, at start: Int) -> Bool {
-    HTTP2Reader.begins(stream.extracting(droppingFirst: start))
+    HTTP2Reader.begins(stream.extracting(droppingFirst: start)) ?? false
   }
 
   /// `range` without the spaces at its ends.

@@ -32,9 +32,14 @@ public struct HTTP2Reader: Sendable {
   /// Bytes that its dynamic table stands for.
   var tableSize: Int { hpack.tableSize }
 
-  /// True when `stream` begins with as much of the preface as tells it from any request.
-  static func begins(_ stream: RawSpan) -> Bool {
-    stream.byteCount >= 12 && stream.u64(at: 0) == 0x5052_4920_2a20_4854 && stream.u32(at: 8) == 0x5450_2f32
+  /// Bytes of the preface that tell it from any request: "PRI * HTTP/2".
+  private static let telling = 12
+
+  /// True when `stream` begins with as much of the preface as tells it from any request; nil while it may.
+  static func begins(_ stream: RawSpan) -> Bool? {
+    let count = min(stream.byteCount, telling)
+    for index in 0..<count where stream.byte(at: index) != preface[index] { return false }
+    return count == telling ? true : nil
   }
 
   /// Reads the frame at the start of `bytes`, the connection's next ones. `block` is for what several frames bring.

@@ -79,12 +79,6 @@ struct HTTP2ReaderTests {
     var bytes = HTTP2Builder.preface
     bytes[20] = 0
     #expect(authorities(bytes) == ([], .malformed))
-    for isMidstream in [false, true] { #expect(kind(HTTP2Builder.preface, isMidstream) == .http2) }
-    for count in 1..<12 { #expect(kind(Array(HTTP2Builder.preface[..<count]), false) == .needMore, "\(count)") }
-  }
-
-  private func kind(_ bytes: [UInt8], _ isMidstream: Bool) -> StreamProtocol {
-    Classifier.couldBe(bytes.rawSpan, midstream: isMidstream)
   }
 
   @Test("survive any bytes")
