@@ -40,13 +40,15 @@ extension Inspector {
     recordFact(index, fromClient: true, .http(head, target: []), &sink)
     streams[stream].requests &+= 1
     let claim: Claim = head.isConnect || streams[stream].isTunnel ? .tunnelTarget : .host
-    let outcome = otherDenied() ?? name(index, head.destinationName, claim, now)
+    let outcome = otherDenied(index) ?? name(index, head.destinationName, claim, now)
     var event = event(.http(head), on: index, at: now)
     describe(outcome, in: &event)
     sink.record(event)
     raiseRequestFlags(index, 0, outcome, now, &sink)
     if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
     if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+    let isTunnel = streams[stream].isTunnel
+    noteProtocol(index, .http, FlowShape.Naming(head.destinationName), outcome, isTunnel: isTunnel, now, &sink)
     settle(index, outcome.verdict)
     flows[index].phase = .watched
     complete(index, length, acknowledgement)
