@@ -9,6 +9,8 @@ struct ContactOutcome {
   var categoryHits: [CategoryHit] = []
   var raisesWarning = false
   var raisesReached = false
+  /// What speaks for names being looked up where nobody sees it.
+  var hidden: HiddenResolution?
   /// The session that a resolver on this host asked for; nil where the flow's own session is meant.
   var asker: Int32?
   /// Regular contacts of the destination.
@@ -134,7 +136,7 @@ extension Inspector {
     let server = flows[index].server
     if let name {
       return DenyRule.isExcepted(name, policy: policy, overlays: overlays)
-        && memory.corroborates(name, address: server, at: now)
+        && memory.corroborates(name, address: server, at: answerTime(index, now))
     }
     let known = memory.latestName(for: server, session: flows[index].session, at: now)
     return known.map { DenyRule.isExcepted($0, policy: policy, overlays: overlays) } ?? false
@@ -165,7 +167,7 @@ extension Inspector {
     if let literal = addressLiteral(name) {
       // A literal claims an address, so there is nothing to corroborate but that it is this one.
       if literal.canonical == server.canonical { return [nameless(flow, serverIsExternal, now)] }
-    } else if memory.corroborates(name, address: server, at: now) {
+    } else if memory.corroborates(name, address: server, at: answerTime(index, now)) {
       let isExternal = serverIsExternal && policy.isExternal(name)
       return [
         Place(
@@ -206,7 +208,7 @@ extension Inspector {
   }
 
   /// The address that a claimed name spells, if it is one.
-  private func addressLiteral(_ name: HostName) -> IPAddress? {
+  func addressLiteral(_ name: HostName) -> IPAddress? {
     let last = name[name.count - 1]
     var hasColon = false
     for index in 0..<name.count where name[index] == 0x3a { hasColon = true }

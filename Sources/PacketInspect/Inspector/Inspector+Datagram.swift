@@ -49,6 +49,7 @@ extension Inspector {
       && (flows[index].clientPackets < Self.searchedDatagrams || flows[index].serverPort == 53)
     if isSearched { flows[index].phase = .watched }
     raiseFlags(outcome, index, now, &sink)
+    raiseTunnel(index, view, outcome, now, &sink)
     if outcome.verdict.action != .accept { reportDrop(index, outcome, length: meta.originalLength, now, &sink) }
     return Verdict(effective(outcome.verdict.action), outcome.verdict.reason)
   }
@@ -158,6 +159,7 @@ extension Inspector {
       }
       return
     }
+    noteQuestion(name, session)
     let category = policy.category(of: name)
     let place = Place(key: key, evidence: .dnsQuery, isExternal: true, category: category, isByName: true)
     if let hit = categoryHit(session, place, name: name, claim: nil) {
@@ -204,6 +206,7 @@ extension Inspector {
         for address in record.data.addresses {
           for name in chain[...place] {
             memory.learn(name, address: address, timeToLive: record.timeToLive, session: asked, at: now)
+            noteAnswer(name, address, asked)
           }
         }
       }

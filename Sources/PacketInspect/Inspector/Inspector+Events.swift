@@ -47,6 +47,7 @@ extension Inspector {
       raise(.denyHit, match.summary, match.evidence, outcome, index, now, &sink)
     }
     for hit in outcome.categoryHits { raiseCategoryFlag(hit, outcome, index, now, &sink) }
+    if let hidden = outcome.hidden { raiseHidden(hidden, outcome, index, now, &sink) }
     if let destination = outcome.destination, destination.isNew,
       destination.evidence == .sniUnverified || destination.evidence == .hostUnverified
     {

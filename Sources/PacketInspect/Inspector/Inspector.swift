@@ -12,6 +12,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var names = FlowNames()
   var deadlines: NamelessDeadlines
   var memory = NameMemory()
+  var resolved: ResolvedNames
   var questions: OutstandingQuestions
   var recentQuestions: RecentQuestions
   private var destinationKeys: DestinationKeyCache
@@ -36,6 +37,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   // Reused, so that parsing allocates only what it has not grown to yet.
   var hello = ClientHello()
   var head = HTTPRequestHead()
+  var http2Request = HTTP2Request()
   var message = DNSMessage()
   var scratch: [UInt8] = []
 
@@ -58,6 +60,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     flows = FlowTable(capacity: limits.flows, seed: seed, firstID: firstFlowID)
     deadlines = NamelessDeadlines(capacity: limits.flows)
     questions = OutstandingQuestions(seed: seed)
+    resolved = ResolvedNames(seed: seed)
     recentQuestions = RecentQuestions(seed: seed)
     destinationKeys = DestinationKeyCache(seed: seed)
     senderSeed = seed
@@ -251,7 +254,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       if tcp.flags.contains(.syn) { return !tcp.flags.contains(.ack) }
       if view.payload.byteCount > 0 {
         switch Classifier.couldBe(view.payload, midstream: true) {
-        case .tls, .http: return true
+        case .tls, .http, .http2: return true
         case .unknown, .needMore: break
         }
       }

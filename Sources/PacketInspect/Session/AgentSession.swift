@@ -38,6 +38,8 @@ public struct AgentSession: Sendable {
   public internal(set) var mix: CategoryMix?
   /// How its type's mix is watched.
   public internal(set) var mixPolicy: MixPolicy?
+  /// What is known of where it has its names from.
+  var visibility = NameVisibility()
   /// What was counted.
   public var figures = SessionFigures()
   /// Contacts by category number; as long as the highest one that was met.

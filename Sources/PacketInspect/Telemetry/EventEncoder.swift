@@ -147,7 +147,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     if let name = head.destinationName { json.member("hostname", names.text(name, redaction)) }
     if let port = head.port { json.member("http_port", port) }
     json.member("http_method", Self.printable(head.method))
-    json.member("protocol", "HTTP/1.\(head.minorVersion)")
+    json.member("protocol", head.isHTTP2 ? "HTTP/2" : "HTTP/1.\(head.minorVersion)")
     json.close()
   }
 
@@ -185,6 +185,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       if let category = destination.category { json.member("category", category) }
       json.member("external", destination.isExternal)
       json.member("new", destination.isNew)
+      if let resolution = destination.resolution { json.member("resolution", resolution.rawValue) }
       json.close()
     }
     if let budget = event.budget {
@@ -215,6 +216,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       if let name = hello?.serverName { write(names.shape(name), into: &json) }
       if let hello { writeTraits(hello, into: &json) }
     case .http(let head):
+      if head.asksWebSocket { json.member("upgrade", "websocket") }
       if case .request(let shape) = event.shape { write(shape, into: &json) }
       writeOddities(head.oddities, into: &json)
     case .dnsQuery(let message):

@@ -49,6 +49,11 @@ extension HTTPRequestHead {
       takeHost(field.value, stream, &framing)
     case 7 where stream.matches(HTTPWord.upgrade, at: field.name.lowerBound):
       if !field.value.isEmpty { framing.hasUpgrade = true }
+      HTTPFieldLine.forEachElement(stream, field.value) { element in
+        if element.count == 9, stream.matches(HTTPWord.webSocket, at: element.lowerBound) {
+          framing.hasWebSocket = true
+        }
+      }
     case 10 where stream.matches(HTTPWord.connection, at: field.name.lowerBound):
       HTTPFieldLine.forEachElement(stream, field.value) { element in
         if element.count == 7, stream.matches(HTTPWord.upgrade, at: element.lowerBound) {
@@ -82,6 +87,7 @@ extension HTTPRequestHead {
   /// What can only be said once all fields are known (RFC 9112 section 6.3).
   private mutating func finish(_ framing: HTTPFraming) {
     asksUpgrade = framing.hasUpgrade && framing.connectionUpgrade
+    asksWebSocket = asksUpgrade && framing.hasWebSocket
     if framing.isAmbiguous(minorVersion: minorVersion) { oddities.insert(.ambiguousLength) }
     // A CONNECT has no body: what follows belongs to the tunnel.
     if isConnect {
