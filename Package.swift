@@ -54,13 +54,20 @@ let package = Package(
       exclude: ["CHostLibraries"],
       swiftSettings: settings
     ),
+    // What fuzzers and the regression tests of their findings drive.
+    .target(
+      name: "FuzzEntries",
+      dependencies: ["PacketInspect"],
+      path: "scripts/fuzz/Entries",
+      swiftSettings: settings
+    ),
     .testTarget(
       name: "PacketInspectTests",
       dependencies: [
-        "PacketInspect", "nfq-egressd",
+        "PacketInspect", "nfq-egressd", "FuzzEntries",
         .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
       ],
-      exclude: ["Fixtures"],
+      exclude: ["Fixtures", "FuzzRegressions"],
       swiftSettings: settings
     ),
   ]
@@ -80,5 +87,17 @@ if Context.environment["BENCH"] == "1" {
       path: "scripts/bench/CoreBench",
       swiftSettings: settings
     ),
+  ]
+}
+
+// The fuzzers (scripts/fuzz.sh) can only be linked with libFuzzer: --sanitize=fuzzer.
+if Context.environment["FUZZ"] == "1" {
+  package.targets += [
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: ["FuzzEntries", "PacketInspect"],
+      path: "scripts/fuzz/Fuzz",
+      swiftSettings: settings
+    )
   ]
 }
