@@ -83,7 +83,7 @@ if Context.environment["BENCH"] == "1" {
     ),
     .executableTarget(
       name: "CoreBench",
-      dependencies: ["CoreC", "CHostLibraries", "PacketInspect"],
+      dependencies: ["CoreC", "CHostLibraries", "FuzzEntries", "PacketInspect"],
       path: "scripts/bench/CoreBench",
       swiftSettings: settings
     ),
