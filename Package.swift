@@ -39,19 +39,27 @@ let package = Package(
       cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
       linkerSettings: [.linkedLibrary("psl"), .linkedLibrary("crypto"), .linkedLibrary("curl")]
     ),
+    // The built-in category files, embedded into the binary (C23's #embed): a static binary needs no files at run time.
+    .target(
+      name: "CCategories",
+      path: "Sources/nfq-egressd/CCategories",
+      exclude: ["lists"],
+      cSettings: [.unsafeFlags(["-std=c23", "-Wall", "-Wextra", "-Werror"])]
+    ),
     .target(name: "PacketInspect", swiftSettings: settings),
     .executableTarget(
       name: "nfq-egressd",
       dependencies: [
         "CNetfilterQueue",
         "CHostLibraries",
+        "CCategories",
         "PacketInspect",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "Yams", package: "Yams"),
       ],
-      exclude: ["CHostLibraries"],
+      exclude: ["CHostLibraries", "CCategories"],
       swiftSettings: settings
     ),
     // What fuzzers and the regression tests of their findings drive.
@@ -85,6 +93,21 @@ if Context.environment["BENCH"] == "1" {
       name: "CoreBench",
       dependencies: ["CoreC", "CHostLibraries", "FuzzEntries", "PacketInspect"],
       path: "scripts/bench/CoreBench",
+      swiftSettings: settings
+    ),
+  ]
+  // What it measures is the daemon's, whose modules only tests can import.
+  package.targets.removeAll { $0.name == "PacketInspectTests" }
+  package.targets += [
+    .target(
+      name: "DiagC",
+      path: "scripts/bench/diag-c",
+      cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])]
+    ),
+    .testTarget(
+      name: "AttributionBench",
+      dependencies: ["DiagC", "PacketInspect", "nfq-egressd"],
+      path: "scripts/bench/AttributionBench",
       swiftSettings: settings
     ),
   ]

@@ -8,14 +8,17 @@ repository=$(cd "$here/.." && pwd)
 
 usage() {
   cat <<'END'
-usage: bench.sh [core | live | all] [OPTIONS] | --help
+usage: bench.sh [core | attribution | live | all] [OPTIONS] | --help
 
   core    nanoseconds and heap allocations a packet in the inspector alone, and the same parsers in C
+  attribution
+          microseconds that the first packet of a flow costs more by each kind of attribution, and a later one; what
+          is asked of the kernel about sockets needs root, and is left out by name without
   live    packets and TLS connections a second through a real queue behind the real rules, in network namespaces of
           its own (as root): nfq-egressd and a C loop that only accepts, in turns
-  all     both (default; live is left out, with a line that says so, where packets cannot be queued)
+  all     all of them (default; live is left out, with a line that says so, where packets cannot be queued)
 
-  --repetitions N   core: repetitions of each measurement (default 101)
+  --repetitions N   core, attribution: repetitions of each measurement (default 101)
   --pairs N         live: pairs of runs, one of each program (default 15)
   --seconds S       live: length of each of the three tests of a run (default 2)
   --json FILE       also writes every sample there
@@ -31,7 +34,7 @@ whole_number() {
 }
 while [[ $# -gt 0 ]]; do
   case $1 in
-  core | live | all) part=$1 && shift ;;
+  core | attribution | live | all) part=$1 && shift ;;
   --help | -h) usage && exit 0 ;;
   --repetitions | --pairs | --seconds | --json)
     [[ $# -ge 2 ]] || die "$1 needs a value"
@@ -48,25 +51,27 @@ while [[ $# -gt 0 ]]; do
 done
 
 needed=("${PACKAGES_BUILD[@]}" publicsuffix python3 gcc libc6-dev)
-[[ $part == core ]] || needed+=("${PACKAGES_RUN[@]}")
+[[ $part == core || $part == attribution ]] || needed+=("${PACKAGES_RUN[@]}")
 if [[ $part == live ]]; then need_root; fi
 install_packages "${needed[@]}"
 find_swift
 if [[ $part == live ]]; then
   have_nfqueue
 elif [[ $part == all ]] && ! have_nfqueue; then
-  complain "live is left out, only the core is measured"
-  part=core
+  complain "live is left out, only the core and attribution are measured"
+  part=unprivileged
 fi
+wants() { [[ $part == "$1" || $part == all || ($part == unprivileged && $1 != live) ]]; }
 
 prefix=nfqbench-$$
 work=$(mktemp -d)
-runner=''
+runner='' cgroup=''
 finish() {
   local status=$? name
   trap '' INT TERM
   if [[ -n $runner ]] && kill -TERM "$runner" 2>/dev/null; then wait "$runner" || true; fi
-  for name in agent host net; do
+  if [[ -n $cgroup && -d $cgroup ]]; then rmdir "$cgroup" || true; fi
+  for name in agent host net sockets; do
     if [[ -e /run/netns/$prefix-$name ]]; then ip netns del "$prefix-$name" 2>/dev/null || true; fi
   done
   rm -rf "$work"
@@ -89,17 +94,56 @@ build() {
 arguments=(--prefix "$prefix" --work "$work" --scripts "$here" --programs "$work"
   --repetitions "$repetitions" --pairs "$pairs" --seconds "$seconds")
 binaries=$(cd "$repository" && swift build -c release --show-bin-path)
-if [[ $part != live ]]; then
+if wants core; then
   BENCH=1 build CoreBench
   arguments+=(--core "$binaries/CoreBench")
 fi
-if [[ $part != core ]]; then
+if wants live; then
   build nfq-egressd
   arguments+=(--daemon "$binaries/nfq-egressd")
   for program in accept_loop question_blaster hello_client byte_server; do
     cc -O2 -o "$work/$program" "$here/bench/live-c/$program.c" || die "$program.c does not compile"
   done
 fi
+
+# What is measured is inside the daemon's program, which only a test can reach: a test of its own, built apart.
+attribution_tests() {
+  (cd "$repository" && BENCH=1 swift "$1" -c release --scratch-path .build/bench -Xswiftc -enable-testing "${@:2}")
+}
+
+measure_attribution() {
+  local root='' settings=(env "ATTRIBUTION_SAMPLES=$work/attribution.json" "ATTRIBUTION_REPETITIONS=$repetitions")
+  printf 'Building AttributionBench (the first time takes many minutes)\n' >&2
+  attribution_tests build --build-tests >"$work/build.log" 2>&1 </dev/null || {
+    grep -m5 'error' "$work/build.log" >&2 || tail -n5 "$work/build.log" >&2
+    die "the build failed"
+  }
+  root=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+  if is_root && [[ -n $root ]] && mkdir "$root/$prefix" 2>/dev/null; then
+    cgroup=$root/$prefix
+    ip netns add "$prefix-sockets"
+    ip -n "$prefix-sockets" link set lo up
+    settings+=(ATTRIBUTION_SOCKETS=1)
+  else
+    complain "left out (needs root and a cgroup v2 tree): control group by sock_diag, rule's slot, one question to sock_diag"
+  fi
+  printf 'Measuring attribution, %s repetitions\n' "$repetitions" >&2
+  (
+    if [[ -n $cgroup ]]; then
+      echo "$BASHPID" >"$cgroup/cgroup.procs"
+      # Not "ip netns exec": its fresh /sys hides the control groups.
+      settings=(nsenter "--net=/run/netns/$prefix-sockets" "${settings[@]}")
+    fi
+    cd "$repository"
+    BENCH=1 "${settings[@]}" swift test --skip-build --disable-xctest -c release --scratch-path .build/bench \
+      -Xswiftc -enable-testing --filter AttributionBench >"$work/attribution.log" 2>&1 </dev/null
+  ) || {
+    grep -m5 -E 'error|recorded an issue' "$work/attribution.log" >&2 || tail -n5 "$work/attribution.log" >&2
+    die "attribution could not be measured"
+  }
+  arguments+=(--attribution "$work/attribution.json")
+}
+if wants attribution; then measure_attribution; fi
 if [[ -n $json ]]; then arguments+=(--json "$json"); fi
 
 # In the background, so that a signal to this script is acted on at once.

@@ -159,6 +159,10 @@ run_live() {
 
   prepare_post_quantum "$PWD" || true # their tests say by themselves that they were skipped
   prepare_quic "$PWD" || true
+  # Not installed: they would take over the machine's own resolver and rules.
+  [[ -x /usr/lib/systemd/systemd-resolved || -x /lib/systemd/systemd-resolved ]] ||
+    unpack_packages "$PWD" resolved systemd-resolved libsystemd-shared || true
+  command -v dockerd >/dev/null || unpack_packages "$PWD" docker docker.io containerd || true
   status=0
   PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs Tests/live \
     --junitxml "$reports/live.xml" </dev/null || status=$?

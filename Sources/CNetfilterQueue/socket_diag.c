@@ -1,7 +1,7 @@
 /// Asking the kernel for a socket by its addresses and ports.
 
 #define _GNU_SOURCE
-#include "CSocketDiag.h"
+#include "socket_diag.h"
 
 #include <arpa/inet.h>
 #include <endian.h>
@@ -19,31 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/// The kernel fills a dump's messages up to 32 KiB.
-#define BUFFER_SIZE 32768
-
-/// Sockets on one port that are looked at. One process can put thousands there (SO_REUSEPORT); past this nobody can
-/// say which of them sent the datagram.
-#define MAXIMUM_SOCKETS 1024
-
 /// Answers to other questions that are passed over in one wait, so that it ends whatever arrives.
 #define MAXIMUM_STALE 64
-
-/// TCP states (net/tcp_states.h; the numbers are the kernel's interface). UDP uses the first for connected sockets.
-#define STATE_ESTABLISHED 1
-#define STATE_LISTEN 10
-
-struct csd_socket {
-  struct mnl_socket *socket;
-  int descriptor;
-  uint32_t port;
-  uint32_t sequence;
-  uint32_t wait_milliseconds;
-  /// A dump was left before its end: the next question needs a fresh socket.
-  bool dump_left;
-  csd_counters counters;
-  _Alignas(struct nlmsghdr) uint8_t buffer[BUFFER_SIZE];
-};
 
 static bool open_netlink(csd_socket *diagnosis) {
   diagnosis->socket = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
@@ -89,13 +66,13 @@ void csd_close(csd_socket *diagnosis) {
 
 void csd_read_counters(const csd_socket *diagnosis, csd_counters *counters) { *counters = diagnosis->counters; }
 
-static int64_t milliseconds_now(void) {
+int64_t diag_milliseconds_now(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static csd_status count(csd_socket *diagnosis, csd_status status) {
+csd_status diag_count(csd_socket *diagnosis, csd_status status) {
   switch (status) {
     case CSD_FOUND: diagnosis->counters.found++; break;
     case CSD_NOT_FOUND: diagnosis->counters.not_found++; break;
@@ -106,7 +83,7 @@ static csd_status count(csd_socket *diagnosis, csd_status status) {
   return status;
 }
 
-static void put_address(uint32_t target[4], bool is_ipv4, uint64_t high, uint64_t low) {
+void diag_put_address(uint32_t target[4], bool is_ipv4, uint64_t high, uint64_t low) {
   memset(target, 0, 4 * sizeof target[0]);
   if (is_ipv4) {
     target[0] = htonl((uint32_t)low);
@@ -117,7 +94,7 @@ static void put_address(uint32_t target[4], bool is_ipv4, uint64_t high, uint64_
 }
 
 /// A question without its addresses.
-static struct inet_diag_req_v2 *put_request(
+struct inet_diag_req_v2 *diag_put_request(
   csd_socket *diagnosis, uint8_t *buffer, uint8_t family, uint8_t protocol, uint16_t flags)
 {
   struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
@@ -135,7 +112,7 @@ static struct inet_diag_req_v2 *put_request(
   return request;
 }
 
-static csd_status send_request(csd_socket *diagnosis, const uint8_t *buffer, int *error_number) {
+csd_status diag_send_request(csd_socket *diagnosis, const uint8_t *buffer, int *error_number) {
   const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
   while (send(diagnosis->descriptor, message, message->nlmsg_len, MSG_DONTWAIT) < 0) {
     if (errno == EINTR) continue;
@@ -147,7 +124,7 @@ static csd_status send_request(csd_socket *diagnosis, const uint8_t *buffer, int
 
 /// One datagram into the buffer: its length, or 0 with a status. The kernel answers inside the system call that asks,
 /// so that the first try finds the answer and the wait is for the exception.
-static int receive(csd_socket *diagnosis, int64_t deadline, csd_status *status, int *error_number) {
+int diag_receive(csd_socket *diagnosis, int64_t deadline, csd_status *status, int *error_number) {
   while (true) {
     const ssize_t length = recv(diagnosis->descriptor, diagnosis->buffer, sizeof diagnosis->buffer, MSG_DONTWAIT);
     if (length > 0) return (int)length;
@@ -157,7 +134,7 @@ static int receive(csd_socket *diagnosis, int64_t deadline, csd_status *status, 
       *status = CSD_SYSTEM_ERROR;
       return 0;
     }
-    const int64_t left = deadline - milliseconds_now();
+    const int64_t left = deadline - diag_milliseconds_now();
     struct pollfd waiting = {.fd = diagnosis->descriptor, .events = POLLIN};
     if (left <= 0 || poll(&waiting, 1, (int)left) == 0) {
       *status = CSD_NO_ANSWER;
@@ -166,13 +143,13 @@ static int receive(csd_socket *diagnosis, int64_t deadline, csd_status *status, 
   }
 }
 
-static bool is_ours(csd_socket *diagnosis, const struct nlmsghdr *message) {
+bool diag_is_ours(csd_socket *diagnosis, const struct nlmsghdr *message) {
   if (message->nlmsg_seq == diagnosis->sequence && message->nlmsg_pid == diagnosis->port) return true;
   diagnosis->counters.stale++;
   return false;
 }
 
-static csd_status refusal(const struct nlmsghdr *message, int *error_number) {
+csd_status diag_refusal(const struct nlmsghdr *message, int *error_number) {
   if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nlmsgerr)) {
     *error_number = EBADMSG;
     return CSD_SYSTEM_ERROR;
@@ -192,7 +169,7 @@ static csd_status refusal(const struct nlmsghdr *message, int *error_number) {
 }
 
 /// Reads a socket out of a message; NULL when it is none.
-static const struct inet_diag_msg *read_socket(const struct nlmsghdr *message, csd_answer *answer) {
+const struct inet_diag_msg *diag_read_socket(const struct nlmsghdr *message, csd_answer *answer) {
   if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY) return NULL;
   if (mnl_nlmsg_get_payload_len(message) < sizeof(struct inet_diag_msg)) return NULL;
   const struct inet_diag_msg *socket = mnl_nlmsg_get_payload(message);
@@ -216,16 +193,16 @@ static const struct inet_diag_msg *read_socket(const struct nlmsghdr *message, c
 static csd_status read_answer(
   csd_socket *diagnosis, uint16_t local_port, csd_answer *answer, int *error_number)
 {
-  const int64_t deadline = milliseconds_now() + diagnosis->wait_milliseconds;
+  const int64_t deadline = diag_milliseconds_now() + diagnosis->wait_milliseconds;
   for (int datagrams = 0; datagrams < MAXIMUM_STALE; datagrams++) {
     csd_status status = CSD_NO_ANSWER;
-    int length = receive(diagnosis, deadline, &status, error_number);
+    int length = diag_receive(diagnosis, deadline, &status, error_number);
     if (length == 0) return status;
     const struct nlmsghdr *message = (const struct nlmsghdr *)diagnosis->buffer;
     for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length)) {
-      if (!is_ours(diagnosis, message)) continue;
-      if (message->nlmsg_type == NLMSG_ERROR) return refusal(message, error_number);
-      const struct inet_diag_msg *socket = read_socket(message, answer);
+      if (!diag_is_ours(diagnosis, message)) continue;
+      if (message->nlmsg_type == NLMSG_ERROR) return diag_refusal(message, error_number);
+      const struct inet_diag_msg *socket = diag_read_socket(message, answer);
       // An answer about another port would be the kernel's error or ours; neither may charge anybody.
       if (socket != NULL && ntohs(socket->id.idiag_sport) == local_port) return CSD_FOUND;
       *error_number = EBADMSG;
@@ -235,7 +212,7 @@ static csd_status read_answer(
   return CSD_NO_ANSWER;
 }
 
-static bool prepare(csd_socket *diagnosis, int *error_number) {
+bool diag_prepare(csd_socket *diagnosis, int *error_number) {
   *error_number = 0;
   if (diagnosis->socket != NULL && !diagnosis->dump_left) return true;
   close_netlink(diagnosis);
@@ -251,132 +228,25 @@ csd_status csd_lookup(
 {
   diagnosis->counters.lookups++;
   *answer = (csd_answer){0};
-  if (!prepare(diagnosis, error_number)) return count(diagnosis, CSD_SYSTEM_ERROR);
+  if (!diag_prepare(diagnosis, error_number)) return diag_count(diagnosis, CSD_SYSTEM_ERROR);
   const bool tcp = endpoints->protocol == IPPROTO_TCP;
-  if (!tcp && endpoints->protocol != IPPROTO_UDP) return count(diagnosis, CSD_UNSUPPORTED);
+  if (!tcp && endpoints->protocol != IPPROTO_UDP) return diag_count(diagnosis, CSD_UNSUPPORTED);
 
   _Alignas(struct nlmsghdr) uint8_t buffer[256];
-  struct inet_diag_req_v2 *request = put_request(
+  struct inet_diag_req_v2 *request = diag_put_request(
     diagnosis, buffer, endpoints->is_ipv4 ? AF_INET : AF_INET6, endpoints->protocol, 0);
   struct inet_diag_sockid *id = &request->id;
   id->idiag_if = endpoints->interface;
   // In a question for one UDP socket the two ends are exchanged (net/ipv4/udp_diag.c, "for historical reasons");
   // in the answer, and for TCP, the source is the local end.
-  put_address(tcp ? id->idiag_src : id->idiag_dst, endpoints->is_ipv4, endpoints->local_high, endpoints->local_low);
-  put_address(tcp ? id->idiag_dst : id->idiag_src, endpoints->is_ipv4, endpoints->remote_high, endpoints->remote_low);
+  diag_put_address(tcp ? id->idiag_src : id->idiag_dst, endpoints->is_ipv4, endpoints->local_high, endpoints->local_low);
+  diag_put_address(tcp ? id->idiag_dst : id->idiag_src, endpoints->is_ipv4, endpoints->remote_high, endpoints->remote_low);
   id->idiag_sport = htons(tcp ? endpoints->local_port : endpoints->remote_port);
   id->idiag_dport = htons(tcp ? endpoints->remote_port : endpoints->local_port);
 
-  csd_status status = send_request(diagnosis, buffer, error_number);
+  csd_status status = diag_send_request(diagnosis, buffer, error_number);
   if (status == CSD_FOUND) status = read_answer(diagnosis, endpoints->local_port, answer, error_number);
-  return count(diagnosis, status);
-}
-
-/// What a walk over the sockets of a port has found so far.
-struct port_search {
-  csd_answer first;
-  int sockets;
-  bool several;
-};
-
-/// True for an IPv6 socket that takes no IPv4 (IPV6_V6ONLY); the kernel says it of unconnected ones.
-static bool is_ipv6_only(const struct nlmsghdr *message) {
-  const struct nlattr *attribute;
-  mnl_attr_for_each(attribute, message, sizeof(struct inet_diag_msg)) {
-    if (mnl_attr_get_type(attribute) == INET_DIAG_SKV6ONLY && mnl_attr_get_payload_len(attribute) >= 1) {
-      return mnl_attr_get_u8(attribute) != 0;
-    }
-  }
-  return false;
-}
-
-/// True for a socket that is bound to no address or to the packet's. One on the same port of another address is
-/// somebody else's, who must not be charged.
-static bool has_local_address(const struct inet_diag_msg *socket, const csd_endpoints *endpoints) {
-  static const uint32_t any[4] = {0};
-  if (memcmp(socket->id.idiag_src, any, sizeof any) == 0) return true;
-  uint32_t wanted[4];
-  put_address(wanted, endpoints->is_ipv4, endpoints->local_high, endpoints->local_low);
-  if (endpoints->is_ipv4 && socket->idiag_family == AF_INET6) {
-    wanted[3] = wanted[0]; // v4-mapped
-    wanted[2] = htonl(0xffff);
-    wanted[0] = 0;
-  }
-  return memcmp(socket->id.idiag_src, wanted, sizeof wanted) == 0;
-}
-
-static void note_socket(
-  struct port_search *search, const struct nlmsghdr *message, const struct inet_diag_msg *socket,
-  const csd_answer *answer, const csd_endpoints *endpoints)
-{
-  if (endpoints->is_ipv4 && is_ipv6_only(message)) return;
-  if (!has_local_address(socket, endpoints)) return;
-  if (socket->id.idiag_if != 0 && endpoints->interface != 0 && socket->id.idiag_if != endpoints->interface) return;
-  if (search->sockets == 0) search->first = *answer;
-  else if (answer->has_cgroup != search->first.has_cgroup || answer->cgroup != search->first.cgroup) {
-    search->several = true;
-  }
-  search->sockets++;
-}
-
-/// Walks over the UDP sockets of a family on the local port.
-static csd_status search_family(
-  csd_socket *diagnosis, uint8_t family, const csd_endpoints *endpoints, int64_t deadline,
-  struct port_search *search, int *error_number)
-{
-  // One comparison, source port equals, whose operand is the `no` field of the op after it: past the end is yes,
-  // 4 beyond the end is no.
-  const struct inet_diag_bc_op program[2] = {
-    {.code = INET_DIAG_BC_S_EQ, .yes = sizeof program, .no = sizeof program + 4},
-    {.no = endpoints->local_port},
-  };
-  _Alignas(struct nlmsghdr) uint8_t buffer[256];
-  (void)put_request(diagnosis, buffer, family, IPPROTO_UDP, NLM_F_DUMP);
-  mnl_attr_put((struct nlmsghdr *)buffer, INET_DIAG_REQ_BYTECODE, sizeof program, program);
-  csd_status status = send_request(diagnosis, buffer, error_number);
-  if (status != CSD_FOUND) return status;
-
-  diagnosis->dump_left = true; // until its end was read
-  while (true) {
-    int length = receive(diagnosis, deadline, &status, error_number);
-    if (length == 0) return status;
-    const struct nlmsghdr *message = (const struct nlmsghdr *)diagnosis->buffer;
-    for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length)) {
-      if (!is_ours(diagnosis, message)) continue;
-      if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR) diagnosis->dump_left = false;
-      if (message->nlmsg_type == NLMSG_DONE) return CSD_FOUND;
-      if (message->nlmsg_type == NLMSG_ERROR) return refusal(message, error_number);
-      csd_answer answer;
-      const struct inet_diag_msg *socket = read_socket(message, &answer);
-      if (socket == NULL || ntohs(socket->id.idiag_sport) != endpoints->local_port) continue;
-      note_socket(search, message, socket, &answer, endpoints);
-      if (search->several || search->sockets >= MAXIMUM_SOCKETS) return CSD_AMBIGUOUS;
-    }
-    if (milliseconds_now() >= deadline) return CSD_NO_ANSWER;
-  }
-}
-
-csd_status csd_lookup_port(
-  csd_socket *diagnosis, const csd_endpoints *endpoints, csd_answer *answer, int *error_number)
-{
-  diagnosis->counters.port_lookups++;
-  *answer = (csd_answer){0};
-  if (!prepare(diagnosis, error_number)) return count(diagnosis, CSD_SYSTEM_ERROR);
-  if (endpoints->protocol != IPPROTO_UDP) return count(diagnosis, CSD_UNSUPPORTED);
-
-  const int64_t deadline = milliseconds_now() + diagnosis->wait_milliseconds;
-  struct port_search search = {0};
-  csd_status status = CSD_FOUND;
-  // IPv4 leaves by IPv6 sockets too, unless they are IPv6 only; IPv6 never by IPv4 sockets.
-  if (endpoints->is_ipv4) status = search_family(diagnosis, AF_INET, endpoints, deadline, &search, error_number);
-  if (status == CSD_FOUND || status == CSD_NOT_FOUND) {
-    status = search_family(diagnosis, AF_INET6, endpoints, deadline, &search, error_number);
-  }
-  // A kernel without IPv6 has no such family to ask.
-  if (status == CSD_NOT_FOUND) status = CSD_FOUND;
-  if (status == CSD_FOUND && search.sockets == 0) status = CSD_NOT_FOUND;
-  if (status == CSD_FOUND) *answer = search.first;
-  return count(diagnosis, status);
+  return diag_count(diagnosis, status);
 }
 
 csd_status csd_self_test(csd_socket *diagnosis, uint8_t protocol, csd_answer *answer, int *error_number) {

@@ -6,6 +6,9 @@ struct Egressd: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "nfq-egressd",
     abstract: "Inspect and govern the network egress of AI agent sessions.",
-    subcommands: [Run.self, Replay.self, CheckConfig.self, SessionCommand.self, Containers.self]
+    subcommands: [
+      Run.self, Replay.self, CheckConfig.self, CategoryCommand.self, SessionCommand.self, OverlayCommandLine.self,
+      Containers.self,
+    ]
   )
 }

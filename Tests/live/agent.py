@@ -190,4 +190,5 @@ def main(words):
     sys.exit(__doc__)
 
 
-print(json.dumps(main(sys.argv[1:])))
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1:])))

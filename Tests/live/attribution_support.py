@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from conftest import AGENT, DAEMON, PREFIX, REPOSITORY, RESOLVERS, SETUP, Daemon, configuration_for, wait_until
-from test_containers import Host
+from test_containers import Host, skip_where_unusable
 
 NETWORKS = ("10.91.0.0/24", "fd91::/64")
 
@@ -69,18 +69,18 @@ class HostDaemon(Daemon):
 
 
 @contextlib.contextmanager
-def host_daemon(lab, directory, rules, **changes):
+def host_daemon(lab, directory, options, setup=SETUP, **changes):
     """Rules for some agents, and a daemon behind them."""
     running = HostDaemon(lab, directory, configuration_for(directory, **changes))
     # The record of the slots is where the daemon looks for it; its name is the namespace's own.
-    run_in_host(SETUP, "install", *rules, "--queues", "0", "--on-failure", "closed")
+    run_in_host(setup, "install", *options, "--queues", "0", "--on-failure", "closed")
     try:
         running.start()
         lab.mark()
         yield running
     finally:
         running.end()
-        run_in_host(SETUP, "remove")
+        run_in_host(setup, "remove")
 
 
 # --- containers ------------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def agent_host(lab):
             host.prepare()
             host.run("probe")
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            pytest.skip(f"podman cannot run a container here: {str(error).splitlines()[-1]}")
+            skip_where_unusable(error)
         host.remove_all()
         yield host
     finally:

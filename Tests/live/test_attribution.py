@@ -3,7 +3,10 @@
 Each test asks the daemon (events, `session list`, `session show`) and holds it against what the lab's servers saw.
 """
 
+import contextlib
+import json
 import os
+import shutil
 import subprocess
 import textwrap
 import time
@@ -19,7 +22,7 @@ from attribution_support import (
     run_in_cgroup,
     run_in_host,
 )
-from conftest import RESOLVERS, at, wait_until
+from conftest import DAEMON, RESOLVERS, SETUP, at, wait_until
 
 RESOLVER4, RESOLVER6 = RESOLVERS
 DATAGRAMS = 1000
@@ -201,6 +204,115 @@ def test_a_neighbours_source_address_is_flagged_and_charged_to_its_true_sender(p
     assert running.destinations("honest") == {"dest1.com"}
 
 
+# Datagrams and segments with endpoints of somebody else's; those of TCP with nothing that a receiver would take.
+INJECT = textwrap.dedent(
+    """
+    import socket, struct, sys
+    proto, source, sport, target, dport, count = sys.argv[1:]
+    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    ports = struct.pack(">HH", int(sport), int(dport))
+    if proto == "udp":
+        pieces = [ports + struct.pack(">HH", 12, 0) + b"mine"]
+    else:
+        # A reset, a SYN, and bytes.
+        flags = {0x04: b"", 0x02: b"", 0x18: b"GET / HTTP/1.1\\r\\nHost: dest9.com\\r\\n\\r\\n"}
+        pieces = [ports + struct.pack(">LLBBHHH", 7, 7, 0x50, flag, 512, 0, 0) + data for flag, data in flags.items()]
+    def total(data):
+        words = sum(struct.unpack(f">{len(data) // 2}H", data))
+        while words >> 16:
+            words = (words & 0xffff) + (words >> 16)
+        return ~words & 0xffff
+    for _ in range(int(count)):
+        for piece in pieces:
+            number = 17 if proto == "udp" else 6
+            ends = socket.inet_aton(source) + socket.inet_aton(target)
+            if proto == "tcp":
+                padded = ends + struct.pack(">BBH", 0, 6, len(piece)) + piece + b"\\0" * (len(piece) % 2)
+                piece = piece[:16] + struct.pack(">H", total(padded)) + piece[18:]
+            head = struct.pack(">BBHHHBBH8s", 0x45, 0, 20 + len(piece), 1, 0, 64, number, 0, ends)
+            raw.sendto(head + piece, (target, 0))
+    """
+)
+# Sends when it is told to, on one socket; tells its port first.
+TALK = textwrap.dedent(
+    """
+    import socket, sys
+    proto, address, port = sys.argv[1:]
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if proto == "udp" else socket.SOCK_STREAM)
+    sock.settimeout(3)
+    # Connected, the first answer of "nobody listens" would end it.
+    sock.bind(("0.0.0.0", 0)) if proto == "udp" else sock.connect((address, int(port)))
+    print(sock.getsockname()[1], flush=True)
+    for host in sys.stdin:
+        if proto == "udp":
+            sock.sendto(b"mine", (address, int(port)))
+            print("sent", flush=True)
+        else:
+            sock.sendall(f"GET / HTTP/1.1\\r\\nHost: {host.strip()}\\r\\n\\r\\n".encode())
+            print(sock.recv(4096).split(b"\\r\\n")[0].decode(), flush=True)
+    """
+)
+
+
+@contextlib.contextmanager
+def talking(pods, name, *words):
+    """A program in a container that sends on one socket: its port, and a function that lets it send."""
+    command = pods.podman_command("exec", "-i", name, "/usr/bin/python3", "-u", "-c", TALK, *words)
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=pods.environment
+    ) as process:
+
+        def say(text):
+            process.stdin.write(f"{text}\n")
+            process.stdin.flush()
+            return process.stdout.readline().strip()
+
+        yield process.stdout.readline().strip(), say
+        process.stdin.close()
+
+
+def test_packets_on_a_neighbours_live_datagram_flow_are_not_charged_to_the_neighbour(pods, watched):
+    running = watched()
+    pods.run("honest", "--ip", "10.91.0.70", session="honest")
+    pods.run("liar", "--ip", "10.91.0.71", session="liar")
+    with talking(pods, "honest", "udp", "93.184.217.99", "7000") as (port, say):
+        assert say("now") == "sent"
+        wait_until(lambda: "93.184.217.99" in running.destinations("honest"), 5, "the flow is known")
+        pods.python("liar", INJECT, "udp", "10.91.0.70", port, "93.184.217.99", "7000", "20")
+        event = running.wait_for(event_type="alert", egress__flag__kind="spoofed-source")
+        assert (event["egress"]["session"], event["src_ip"]) == ("liar", "10.91.0.70")
+        assert event["egress"]["verdict"] == {"action": "drop", "reason": "evasion"}
+        assert say("now") == "sent"
+        # A datagram is judged before the next one's answer to `say`, but not before its own.
+        assert say("now") == "sent"
+        time.sleep(0.3)
+    assert running.destinations("liar") == set()
+    assert len(running.alerts("spoofed-source")) == 1
+    assert running.stop() == 0
+    (flow,) = running.find(event_type="flow", dest_ip="93.184.217.99")
+    assert (flow["egress"]["session"], flow["src_port"]) == ("honest", int(port))
+    assert (flow["flow"]["pkts_toserver"], flow["flow"]["bytes_toserver"]) == (3, 96)
+
+
+def test_a_neighbours_segments_neither_end_a_connection_nor_hide_what_it_asks_for(lab, pods, watched):
+    running = watched()
+    pods.run("honest", "--ip", "10.91.0.70", session="honest")
+    pods.run("liar", "--ip", "10.91.0.71", session="liar")
+    assert pods.curl("honest", "http://dest5.com/") == 0
+    seen = running.wait_for(event_type="http", http__hostname="dest5.com", egress__session="honest")
+    address = seen["dest_ip"] if ":" not in seen["dest_ip"] else "93.184.217.5"
+    with talking(pods, "honest", "tcp", address, "80") as (port, say):
+        assert say("dest5.com").startswith("HTTP/1.1")
+        pods.python("liar", INJECT, "tcp", "10.91.0.70", port, address, "80", "5")
+        event = running.wait_for(event_type="alert", egress__flag__kind="spoofed-source")
+        assert event["egress"]["session"] == "liar"
+        assert say("second.dest5.com").startswith("HTTP/1.1")
+    asked = running.wait_for(event_type="http", http__hostname="second.dest5.com")
+    assert asked["egress"]["session"] == "honest" and asked["src_port"] == int(port)
+    assert running.find(event_type="http", http__hostname="dest9.com") == []
+    assert running.destinations("liar") == set()
+
+
 # --- cgroups ---------------------------------------------------------------------------------------------------------
 
 
@@ -226,11 +338,12 @@ def tree(lab):
             remove_cgroup(directory)
 
 
-def cgroup_daemon(lab, directory, tree, *cgroups, agent_types=None):
+def cgroup_daemon(lab, directory, tree, *cgroups, agent_types=None, setup=SETUP, rules=None):
     """The daemon on a host whose cgroups are agents; the rules are for the cgroups named, or for all below the top."""
-    rules = [word for cgroup in cgroups or [tree] for word in ("--cgroup", str(cgroup))]
+    words = [word for cgroup in cgroups or [tree] for word in ("--cgroup", str(cgroup))]
+    changes = {"rules": rules} if rules else {}
     sessions = {"addresses": [], "cgroups": [{"pattern": f"/{tree.name}/agent-{{type}}-{{session}}"}]}
-    return host_daemon(lab, directory, rules, sessions=sessions, agentTypes=agent_types or types())
+    return host_daemon(lab, directory, words, setup, sessions=sessions, agentTypes=agent_types or types(), **changes)
 
 
 @pytest.mark.parametrize("site4,site6,resolver", [(0, 10, RESOLVER4), (20, 30, RESOLVER6)])
@@ -386,3 +499,83 @@ def test_a_session_ends_with_its_cgroup(lab, tree, tmp_path, how):
             assert stale["egress"]["path"].endswith("/agent-research-s1") and stale["egress"]["slot"] > 0
         finally:
             remove_cgroup(group)
+
+
+def private_setup(directory):
+    """The script of the rules where root alone can change it, as a package puts it."""
+    script = directory / "share" / "iptables-setup.sh"
+    script.parent.mkdir()
+    shutil.copy(SETUP, script)
+    script.chmod(0o755)
+    return script
+
+
+def made_anew(group):
+    """What a restart of a unit does to its cgroup."""
+    remove_cgroup(group)
+    assert not group.exists()
+    group.mkdir()
+
+
+def forget_from(lab, running, group, session, count):
+    """Datagrams of closed sockets; waits until they are charged to the session."""
+    before = running.sessions().get(session, {}).get("bytes_out", 0)
+    run_in_cgroup(lab, group, "/usr/bin/python3", "-c", FORGET, NOBODY, str(count))
+
+    def charged():
+        return running.sessions().get(session, {}).get("bytes_out", 0) - before == count * (20 + 8 + 6)
+
+    wait_until(charged, 5, f"{count} datagrams are charged to {session}")
+
+
+def test_a_cgroup_made_anew_is_charged_to_its_session_again_without_anyones_hand(lab, tree, tmp_path):
+    groups = [tree / "agent-research-s1", tree / "agent-research-s2"]
+    with cgroup_daemon(lab, tmp_path, tree, *groups, setup=private_setup(tmp_path)) as running:
+        for group, session in zip(groups, ("s1", "s2")):
+            forget_from(lab, running, group, session, 50)
+        for turn in range(2):
+            made_anew(groups[0])
+            since = time.monotonic()
+            # What leaves at once is seen by nobody: documented, and told.
+            run_in_cgroup(lab, groups[0], "/usr/bin/python3", "-c", FORGET, NOBODY, "5")
+            repaired = {"event_type": "stats", "egress__kind": "rule-repaired"}
+            wait_until(lambda: len(running.find(**repaired)) == turn + 1, 8, "the rule is there again")
+            took = (time.monotonic() - since) * 1000
+            figures = running.find(**repaired)[turn]["egress"]
+            assert (figures["path"], figures["slot"]) == (f"/{tree.name}/agent-research-s1", 1)
+            assert 0 < figures["took_ms"] <= figures["unseen_ms"] < took + 700
+            assert len(running.find(event_type="stats", egress__kind="rule-stale")) == turn + 1
+            for group, session in zip(groups, ("s1", "s2")):
+                forget_from(lab, running, group, session, 50)
+        assert running.find(event_type="stats", egress__kind="rule-repair-failed") == []
+        assert run_in_host(SETUP, "status").stdout.splitlines()[-1] == "complete"
+
+
+def test_a_repair_by_a_script_that_others_can_change_is_refused_and_told(lab, tree, tmp_path):
+    group = tree / "agent-research-s1"
+    script = private_setup(tmp_path)
+    with cgroup_daemon(lab, tmp_path, tree, group, setup=script) as running:
+        script.chmod(0o775)
+        made_anew(group)
+        failed = running.wait_for(event_type="stats", egress__kind="rule-repair-failed")
+        assert "others than root may write it" in failed["egress"]["error"]
+        assert failed["egress"]["again_seconds"] == 10
+        checked = run_in_host(DAEMON, "check-config", running.configuration_path)
+        assert "others than root may write it" in checked.stderr
+        script.chmod(0o755)
+        # By hand in the meantime, which the daemon notices.
+        run_in_host(script, "repair")
+        forget_from(lab, running, group, "s1", 50)
+        made_anew(group)
+        wait_until(lambda: running.find(event_type="stats", egress__kind="rule-repaired"), 15, "it is tried again")
+        forget_from(lab, running, group, "s1", 50)
+
+
+def test_with_repair_none_it_is_only_told(lab, tree, tmp_path):
+    group = tree / "agent-research-s1"
+    with cgroup_daemon(lab, tmp_path, tree, group, setup=private_setup(tmp_path), rules={"repair": "none"}) as running:
+        made_anew(group)
+        running.wait_for(event_type="stats", egress__kind="rule-stale")
+        time.sleep(3)
+        assert running.find(event_type="stats", egress__kind="rule-repaired") == []
+        assert json.loads(run_in_host(SETUP, "status", "--json", check=False).stdout)["cgroups"][0]["condition"] == "anew"

@@ -27,6 +27,27 @@ APPLETS = ["sh", "sleep"]
 FOUR, BOTH = f"four-{os.getpid()}", f"both-{os.getpid()}"
 
 
+# What a runtime says on machines that let nobody run containers: a root without rights (itself in a container), no
+# cgroups, no bridges in the kernel. Anything else that it says is our failure, or a runtime's bug to look at.
+UNUSABLE = (
+    "operation not permitted",
+    "permission denied",
+    "operation not supported",
+    "cgroup mountpoint does not exist",
+    "cgroups: cgroup",
+    "no cgroup mount found",
+    "devices cgroup isn't mounted",
+)
+
+
+def skip_where_unusable(error, runtime="podman"):
+    """Skips where the machine cannot run containers; raises what was raised otherwise."""
+    text = str(error)
+    if isinstance(error, RuntimeError) and any(reason in text.lower() for reason in UNUSABLE):
+        pytest.skip(f"{runtime} cannot run a container here: {text.splitlines()[-1]}")
+    raise error
+
+
 class Host:
     """A host of containers: a network namespace with podman in it."""
 
@@ -135,7 +156,7 @@ def machine():
             host.prepare()
             host.run("probe", "--network", FOUR)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            pytest.skip(f"podman cannot run a container here: {str(error).splitlines()[-1]}")
+            skip_where_unusable(error)
         host.remove_all()
         yield host
     finally:

@@ -18,7 +18,7 @@ from conftest import (
     setup_rules,
     wait_until,
 )
-from test_containers import FOUR, Host
+from test_containers import FOUR, Host, skip_where_unusable
 
 UPSTREAM = RESOLVERS[0]
 HOST_ADDRESS = "93.184.216.2"
@@ -229,7 +229,7 @@ def podman_host_with_resolver():
             host.connect()
             host.run("one", "--network", FOUR, "--ip", "10.91.0.11")
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            pytest.skip(f"podman cannot run a container here: {str(error).splitlines()[-1]}")
+            skip_where_unusable(error)
         yield host
     finally:
         host.clean()

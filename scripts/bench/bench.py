@@ -6,6 +6,7 @@ import pathlib
 import signal
 import sys
 
+import attribution
 import core
 import live
 import stage
@@ -28,6 +29,7 @@ def tell(text):
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--core")
+    options.add_argument("--attribution")
     options.add_argument("--daemon")
     options.add_argument("--scripts")
     options.add_argument("--programs")
@@ -48,6 +50,9 @@ def main():
             tell(f"Measuring the core, {given.repetitions} repetitions")
             result["core"] = core.run(given.core, given.repetitions)
             tables.append(core.table(result["core"]))
+        if given.attribution:
+            result["attribution"] = attribution.rows(given.attribution)
+            tables += attribution.tables(result["attribution"])
         if given.daemon:
             tell(f"Measuring live, {given.pairs} pairs of three tests of {given.seconds:g} s each")
             with stage.Stage(given.prefix, given.scripts, given.programs, given.work) as raised:

@@ -94,6 +94,32 @@ install_packages() {
   rm -f "$log"
 }
 
+# Puts the files of Debian packages into a directory, without installing them: what their installation would do to the
+# machine (a resolver of its own, a runtime's service) is not wanted. Their dependencies are not looked after. Done
+# once; REPOSITORY NAME PACKAGE... makes .build/unpacked/NAME.
+unpack_packages() {
+  local target=$1/.build/unpacked/$2 fetched log
+  shift 2
+  [[ ! -d $target ]] || return 0
+  if ! command -v dpkg-deb >/dev/null || ! command -v apt-get >/dev/null; then
+    complain "this is no Debian: $* cannot be unpacked"
+    return 1
+  fi
+  fetched=$(mktemp -d) log=$(mktemp)
+  # apt's own user must be able to write there.
+  chmod 755 "$fetched"
+  mkdir -p "$target.new"
+  if ! (cd "$fetched" && apt-get download -qq "$@" >"$log" 2>&1 </dev/null); then
+    complain "apt-get download $* failed: $(grep -m1 '^E: ' "$log" || tail -n1 "$log")"
+    rm -rf "$fetched" "$log" "$target.new"
+    return 1
+  fi
+  local package
+  for package in "$fetched"/*.deb; do dpkg-deb -x "$package" "$target.new"; done
+  rm -rf "$fetched" "$log"
+  mv "$target.new" "$target"
+}
+
 # The home directory of who started us, also through sudo.
 invoking_home() {
   getent passwd "${SUDO_USER:-$(id -un)}" | cut -d: -f6

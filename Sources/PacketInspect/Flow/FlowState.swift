@@ -8,6 +8,16 @@ public enum FlowPhase: UInt8, Sendable {
   case decided
 }
 
+/// What the category of a flow's destination rests on.
+public enum FlowCategory: Hashable, Sendable {
+  /// It has none: not charged yet, or not external.
+  case none
+  /// The flow's remembered name, which was corroborated when it came.
+  case byName
+  /// Something that is not remembered: this is what it was.
+  case fixed(Category)
+}
+
 /// What is remembered of one flow. Kept small: a million of them must fit.
 public struct FlowState: Sendable {
   /// The endpoints.
@@ -28,6 +38,8 @@ public struct FlowState: Sendable {
   public var isCharged = false
   /// True when the server's address is not the operator's own.
   public var isExternal = false
+  /// What its category rests on, for a change of policy.
+  public var category = FlowCategory.none
   /// True when a drop event was written.
   public var reportedDrop = false
   /// True when both sides sent FIN, or one RST.
@@ -56,10 +68,15 @@ public struct FlowState: Sendable {
   public var clientBytes: UInt64 = 0
   /// Packets from the server, where they are seen.
   public var serverPackets: UInt32 = 0
+  /// Who sends for the client, as far as its packets show it; 0 while nothing has. It stands where alignment would
+  /// leave a gap.
+  public var sender: UInt32 = 0
   /// Bytes (IP) from the server, where they are seen.
   public var serverBytes: UInt64 = 0
   /// A number that no other flow has had; `flow_id` in events.
   public let id: UInt64
+  /// How it goes on over time.
+  var traffic = FlowTraffic()
 
   init(key: FlowKey, clientIsFirst: Bool, session: Int32, started: Timestamp, id: UInt64) {
     self.key = key

@@ -5,15 +5,20 @@ struct ContactOutcome {
   var destination: EventDestination?
   /// The category of `destination`; nil for what is not external.
   var category: Category?
+  /// What the agent type's category actions say of it.
+  var categoryHits: [CategoryHit] = []
   var raisesWarning = false
   var raisesReached = false
   /// The session that a resolver on this host asked for; nil where the flow's own session is meant.
   var asker: Int32?
+  /// Regular contacts of the destination.
+  var beacon: BeaconFinding?
 
   /// Adds what a contact gave reason for.
   mutating func take(_ outcome: BudgetOutcome) {
     raisesReached = raisesReached || outcome.raisesReached
     raisesWarning = raisesWarning || outcome.raisesWarning
+    beacon = beacon ?? outcome.beacon
   }
 }
 
@@ -27,7 +32,20 @@ extension Inspector {
     }
     var result = ContactOutcome(verdict: Verdict(.accept, .allowed))
     let session = flows[index].session
-    for place in destinations(index, name: name, claim: claim, now) {
+    let places = destinations(index, name: name, claim: claim, now)
+    // All of them before the first is charged: a refused contact costs nothing.
+    for place in places where place.isExternal {
+      guard let hit = categoryHit(session, place, name: name, claim: claim) else { continue }
+      result.categoryHits.append(hit)
+      guard let reason = hit.refusal else { continue }
+      result.verdict = Verdict(.reject, reason)
+      result.category = place.category
+      result.destination = EventDestination(
+        key: place.key.text, evidence: place.evidence, isExternal: true, isNew: false,
+        category: policy.name(of: place.category))
+      return result
+    }
+    for place in places {
       guard place.isExternal else {
         if result.destination == nil {
           result.destination = EventDestination(
@@ -41,8 +59,11 @@ extension Inspector {
         sessions.withdraw(session, DestinationKey(server))
         flows[index].chargedAddress = false
       }
-      let outcome = contact(session, place.key, place.evidence, now)
+      var outcome = contact(session, place.key, place.evidence, place.category, now)
+      if flows[index].traffic.proto == .ntp { outcome.beacon = nil }
       flows[index].isCharged = true
+      flows[index].category = place.isByName ? .byName : .fixed(place.category)
+      noteDestination(index, place.key, place.category)
       if case .domain = place.key {} else { flows[index].chargedAddress = name == nil && outcome.isNew }
       result.destination = EventDestination(
         key: place.key.text, evidence: place.evidence, isExternal: true, isNew: outcome.isNew && outcome.admitted,
@@ -60,43 +81,62 @@ extension Inspector {
   }
 
   /// Takes a contact into a session's budget.
-  mutating func contact(_ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ now: Timestamp)
-    -> BudgetOutcome
-  {
+  mutating func contact(
+    _ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ category: Category, _ now: Timestamp
+  ) -> BudgetOutcome {
     sessions.markUnsaved(session)
+    sessions.refresh(session, policy)
     if sessions[session].uploads.holds(sessions[session].uploadPolicy), !sessions[session].budget.contains(key) {
       return BudgetOutcome(admitted: false, isNew: true, raisesWarning: false, raisesReached: false)
     }
-    let outcome = sessions.contact(session, key, evidence, limit: limits.namesPerSession, at: now)
+    var outcome = sessions.contact(session, key, evidence, category, limit: limits.namesPerSession, at: now)
     if outcome.isNew, outcome.admitted { counters.newDestinations &+= 1 }
+    if outcome.previous != nil {
+      outcome.beacon = regularContact(session, key.tag, outcome.previous, isLookUp: evidence == .dnsQuery, now)
+    }
     return outcome
   }
 
-  /// The first deny-list match of what a flow shows: the name it claims, then its server's address.
+  /// What speaks against a flow by what it shows: the name it claims, then its server's address.
   func denyMatch(_ index: Int32, name: HostName?, claim: Claim?, _ now: Timestamp) -> DenyMatch? {
-    if let name, let match = DenyRule.match(name: name, policy: policy) { return match }
-    guard let match = DenyRule.match(address: flows[index].server, policy: policy) else { return nil }
+    if let name, let match = denyMatch(flows[index].session, name: name) { return match }
+    guard let match = denyMatch(flows[index].session, address: flows[index].server) else { return nil }
+    if match.reason == .sessionBlocked { return match }
     return isExcepted(index, name: claim == .publicName ? nil : name, now) ? nil : match
+  }
+
+  /// What speaks against a name for a session.
+  func denyMatch(_ session: Int32, name: HostName) -> DenyMatch? {
+    DenyRule.match(name: name, policy: policy, overlays: sessions[session].overlays)
+  }
+
+  /// What speaks against an address for a session.
+  func denyMatch(_ session: Int32, address: IPAddress) -> DenyMatch? {
+    DenyRule.match(address: address, policy: policy, overlays: sessions[session].overlays)
   }
 
   /// True when an exception for a name covers the flow's address too: a trusted resolver's answer ties the two. As
   /// long as the flow has named nobody, the name that its session got the address for counts.
   func isExcepted(_ index: Int32, name: HostName?, _ now: Timestamp) -> Bool {
-    let excepted = policy.parts.exceptedDomains
-    guard !excepted.isEmpty else { return false }
+    let overlays = sessions[flows[index].session].overlays
+    guard !policy.parts.exceptedDomains.isEmpty || overlays?.hasExceptions == true else { return false }
     let server = flows[index].server
     if let name {
-      return excepted.match(name) != nil && memory.corroborates(name, address: server, at: now)
+      return DenyRule.isExcepted(name, policy: policy, overlays: overlays)
+        && memory.corroborates(name, address: server, at: now)
     }
     let known = memory.latestName(for: server, session: flows[index].session, at: now)
-    return known.map { excepted.match($0) != nil } ?? false
+    return known.map { DenyRule.isExcepted($0, policy: policy, overlays: overlays) } ?? false
   }
 
-  private struct Place {
+  /// A destination that a contact is charged to.
+  struct Place {
     var key: DestinationKey
     var evidence: Evidence
     var isExternal: Bool
     var category = Category.unknown
+    /// True when the category is that of the name which the flow claims.
+    var isByName = false
   }
 
   /// What a flow's destination is. A claimed name is its key only when a trusted resolver's answer gave that name
@@ -119,7 +159,7 @@ extension Inspector {
       return [
         Place(
           key: destinationKey(name), evidence: claim.corroborated, isExternal: isExternal,
-          category: policy.category(of: name))
+          category: policy.category(of: name), isByName: true)
       ]
     }
     let unverified: Evidence = claim.unverified
@@ -185,11 +225,10 @@ extension Inspector {
       claim = remembered.claim
     }
     if flows[index].action == .accept {
-      guard let match = deniedConnection(index)?.match ?? denyMatch(index, name: name, claim: claim, now) else {
+      guard let outcome = deniedConnection(index) ?? deniedAgain(index, name: name, claim: claim, now) else {
         return nil
       }
       flows[index].reportedDrop = false
-      let outcome = ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
       return refuse(index, outcome, meta, now, &sink)
     }
     let reason = flows[index].reason
@@ -203,6 +242,9 @@ extension Inspector {
       // Its bytes were not followed while it was refused: they are searched from here on.
       flows[index].phase = .watched
       flows[index].isMidstream = true
+    } else if flows[index].key.proto == IPProtocol.udp.rawValue {
+      // What its datagrams ask is judged one by one.
+      flows[index].phase = .watched
     }
     return nil
   }

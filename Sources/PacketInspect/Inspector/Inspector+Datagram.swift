@@ -41,6 +41,7 @@ extension Inspector {
     _ sink: inout Sink
   ) -> Verdict {
     guard fromClient else { return Verdict(.accept, flows[index].reason, scope: .packet) }
+    if flows[index].traffic.proto == .unknown { noteOpaqueDatagram(index, view, now, &sink) }
     let outcome = charge(index, name: nil, claim: nil, now)
     settle(index, outcome.verdict)
     let isSearched =
@@ -59,24 +60,30 @@ extension Inspector {
   ) -> Verdict {
     let server = flows[index].server
     var result = ContactOutcome(verdict: Verdict(.accept, .allowed, scope: .packet))
-    if let match = DenyRule.match(address: server, policy: policy) {
+    if let match = denyMatch(flows[index].session, address: server) {
       result = ContactOutcome(verdict: Verdict(match.action, match.reason, scope: .packet), match: match)
+    }
+    let isTrusted = policy.parts.trustedResolvers.contains(server.canonical)
+    let isExternalServer = !isTrusted && policy.isExternal(server)
+    if result.verdict.action == .accept, isExternalServer {
+      judgeServer(server, flows[index].session, &result)
     }
     // A refused server is the resolver's own doing, not that of the session it asks for.
     if result.verdict.action == .accept { result.asker = asker(index, meta, now) }
     let session = result.asker ?? flows[index].session
+    sessions.refresh(session, policy)
     // What the resolver itself gave reason for, when it asks for somebody.
     var carriers = ContactOutcome(verdict: Verdict(.accept, .allowed))
-    let isTrusted = policy.parts.trustedResolvers.contains(server.canonical)
+    if result.asker != nil { swap(&carriers.categoryHits, &result.categoryHits) }
     // A question that is refused charges nobody, so that what follows it on its flow is still to be judged.
-    if isTrusted || !policy.isExternal(server), result.verdict.action == .accept { flows[index].isCharged = true }
+    if !isExternalServer, result.verdict.action == .accept { flows[index].isCharged = true }
     for question in message.questions where result.verdict.action == .accept {
       judgeQuestion(question.name, session, now, &result)
     }
-    if result.verdict.action == .accept, !isTrusted, policy.isExternal(server) {
+    if result.verdict.action == .accept, isExternalServer {
       // A resolver that nobody trusts is a destination like any other, of whoever chose it.
       let key = DestinationKey(server)
-      let outcome = contact(flows[index].session, key, .address, now)
+      let outcome = contact(flows[index].session, key, .address, .unknown, now)
       let place = EventDestination(
         key: key.text, evidence: .address, isExternal: true, isNew: outcome.isNew && outcome.admitted,
         category: policy.name(of: .unknown))
@@ -114,13 +121,26 @@ extension Inspector {
       reportDrop(index, result, length: meta.originalLength, now, &sink)
     }
     flows[index].phase = .watched
+    noteProtocol(index, .dns, .none, result, isTunnel: false, now, &sink)
     return Verdict(effective(result.verdict.action), result.verdict.reason, scope: .packet)
+  }
+
+  /// Whether the category actions refuse a resolver that nobody trusts: what only its address stands for is unknown.
+  private mutating func judgeServer(_ server: IPAddress, _ session: Int32, _ result: inout ContactOutcome) {
+    let place = Place(key: DestinationKey(server), evidence: .address, isExternal: true)
+    guard let hit = categoryHit(session, place, name: nil, claim: nil) else { return }
+    result.categoryHits.append(hit)
+    guard let reason = hit.refusal else { return }
+    result.verdict = Verdict(.reject, reason, scope: .packet)
+    result.category = .unknown
+    result.destination = EventDestination(
+      key: place.key.text, evidence: .address, isExternal: true, isNew: false, category: policy.name(of: .unknown))
   }
 
   private mutating func judgeQuestion(
     _ name: HostName, _ session: Int32, _ now: Timestamp, _ result: inout ContactOutcome
   ) {
-    if let match = DenyRule.match(name: name, policy: policy) {
+    if let match = denyMatch(session, name: name) {
       result.verdict = Verdict(match.action, match.reason, scope: .packet)
       result.match = match
       return
@@ -135,9 +155,20 @@ extension Inspector {
       }
       return
     }
-    let outcome = contact(session, key, .dnsQuery, now)
-    result.take(outcome)
     let category = policy.category(of: name)
+    let place = Place(key: key, evidence: .dnsQuery, isExternal: true, category: category, isByName: true)
+    if let hit = categoryHit(session, place, name: name, claim: nil) {
+      result.categoryHits.append(hit)
+      if let reason = hit.refusal {
+        result.verdict = Verdict(.reject, reason, scope: .packet)
+        result.category = category
+        result.destination = EventDestination(
+          key: key.text, evidence: .dnsQuery, isExternal: true, isNew: false, category: policy.name(of: category))
+        return
+      }
+    }
+    let outcome = contact(session, key, .dnsQuery, category, now)
+    result.take(outcome)
     result.destination = EventDestination(
       key: key.text, evidence: .dnsQuery, isExternal: true, isNew: outcome.isNew && outcome.admitted,
       category: policy.name(of: category))

@@ -40,13 +40,11 @@ extension Inspector {
   ) {
     let session = outcome.asker ?? flows[index].session
     raiseBudgetFlags(outcome, session, now, &sink)
+    raiseBeacon(outcome, session, index, now, &sink)
     if let match = outcome.match, sessions[session].isFirstDenyHit(match) {
-      let place = match.line > 0 ? "\(match.list), line \(match.line)" : match.list
-      raise(
-        .denyHit, "The session reached for \(match.entry), which is on the deny-list \(place).",
-        [FlagEvidence("list", match.list), FlagEvidence("entry", match.entry), FlagEvidence("line", match.line)],
-        outcome, index, now, &sink)
+      raise(.denyHit, match.summary, match.evidence, outcome, index, now, &sink)
     }
+    for hit in outcome.categoryHits { raiseCategoryFlag(hit, outcome, index, now, &sink) }
     if let destination = outcome.destination, destination.isNew,
       destination.evidence == .sniUnverified || destination.evidence == .hostUnverified
     {
@@ -91,17 +89,22 @@ extension Inspector {
     sink.record(event)
   }
 
-  /// Raises the flag of a false source address, once for an address of a session.
+  /// Raises the flag of a false source address, once for an address of a session: `session`, which is that of the
+  /// true sender where it is known, and need not be the flow's. The address is the client's unless `source` is another.
   mutating func raiseSpoofed<Sink: EventSink>(
-    _ index: Int32, _ aspect: String, _ now: Timestamp, _ sink: inout Sink
+    _ index: Int32, _ aspect: String, by session: Int32, source: IPAddress? = nil, _ verdict: Verdict,
+    _ now: Timestamp, _ sink: inout Sink
   ) {
-    let address = flows[index].client
-    let session = flows[index].session
+    let address = source ?? flows[index].client
     guard sessions[session].isFirstFlag("spoofed \(address)") else { return }
-    raise(
-      .spoofedSource, "A packet with the source address \(address) came from elsewhere: its \(aspect) is another's.",
-      [FlagEvidence("address", address.description), FlagEvidence("aspect", aspect)],
-      ContactOutcome(verdict: Verdict(.accept, .undecided)), index, now, &sink)
+    sessions[session].figures.flags &+= 1
+    let summary =
+      "A packet with the source address \(address) came from elsewhere: its \(aspect) is another's."
+    let evidence = [FlagEvidence("address", address.description), FlagEvidence("aspect", aspect)]
+    var event = event(.alert(flag(.spoofedSource, summary, evidence)), on: index, at: now)
+    describe(ContactOutcome(verdict: verdict), in: &event)
+    attach(session, to: &event)
+    sink.record(event)
   }
 
   /// Raises the flag of a used-up upload budget.
@@ -121,7 +124,8 @@ extension Inspector {
     sink.record(event)
   }
 
-  private mutating func flag(_ kind: FlagKind, _ summary: String, _ evidence: [FlagEvidence]) -> ReviewFlag {
+  /// A flag with a number of its own.
+  mutating func flag(_ kind: FlagKind, _ summary: String, _ evidence: [FlagEvidence]) -> ReviewFlag {
     defer { nextFlagID &+= 1 }
     return ReviewFlag(id: nextFlagID, kind: kind, summary: summary, evidence: evidence)
   }
@@ -136,5 +140,21 @@ extension Inspector {
     var event = event(.drop(length: length), on: index, at: now)
     describe(outcome, in: &event)
     sink.record(event)
+  }
+}
+
+extension DenyMatch {
+  /// One sentence for a reviewer.
+  fileprivate var summary: String {
+    if reason == .sessionBlocked, let overlay {
+      return "The session is blocked by overlay \(overlay.id), and goes on trying."
+    }
+    if let overlay { return "The session reached for \(entry), which overlay \(overlay.id) denies." }
+    return "The session reached for \(entry), which is on the deny-list \(line > 0 ? "\(list), line \(line)" : list)."
+  }
+
+  fileprivate var evidence: [FlagEvidence] {
+    if let overlay { return [FlagEvidence("overlay", Int(clamping: overlay.id)), FlagEvidence("entry", entry)] }
+    return [FlagEvidence("list", list), FlagEvidence("entry", entry), FlagEvidence("line", line)]
   }
 }

@@ -47,6 +47,7 @@ extension Inspector {
     _ index: Int32, _ version: UInt32, _ view: borrowing PacketView, _ meta: PacketMeta, _ now: Timestamp,
     _ sink: inout Sink
   ) -> Verdict {
+    flows[index].traffic.proto = .quic
     let verdict = judgeNameless(index, view, meta, fromClient: true, now, &sink)
     var event = event(.quic(version: version, hello: nil), on: index, at: now)
     event.verdict = EventVerdict(action: verdict.action, reason: verdict.reason)
@@ -62,7 +63,7 @@ extension Inspector {
     if flows[index].quic < 0 {
       flows[index].quic = quic.take()
       if !flows[index].isCharged { deadlines.push(flow: index, id: flows[index].id, at: now) }
-      if let match = DenyRule.match(address: flows[index].server, policy: policy) {
+      if let match = denyMatch(flows[index].session, address: flows[index].server) {
         let outcome = ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
         if let verdict = refuse(index, outcome, meta, now, &sink) { return verdict }
       }
@@ -139,9 +140,10 @@ extension Inspector {
       describe(outcome, in: &event)
       sink.record(event)
     }
-    if outcome.verdict.reason == .budgetHeld, wasAllowed, policy.parts.mode == .enforce {
+    let isHeld = outcome.verdict.reason == .budgetHeld || outcome.verdict.reason == .categoryHeld
+    if isHeld, wasAllowed, policy.parts.mode == .enforce {
       // The socket's other connections go to destinations that the session already has.
-      let refusal = Verdict(outcome.verdict.action, .budgetHeld, scope: .packet)
+      let refusal = Verdict(outcome.verdict.action, outcome.verdict.reason, scope: .packet)
       quic.update(place) { $0.connections[connection].phase = .refused(refusal) }
       raiseFlags(outcome, index, now, &sink)
       reportDrop(index, outcome, length: meta.originalLength, now, &sink)
@@ -152,18 +154,17 @@ extension Inspector {
     } else {
       raiseFlags(outcome, index, now, &sink)
     }
+    noteProtocol(index, .quic, FlowShape.Naming(name), outcome, isTunnel: false, now, &sink)
     settle(index, outcome.verdict)
     return nil
   }
 
   /// A connection of the flow that a new policy denies; the flow's own name is only the latest.
-  func deniedConnection(_ index: Int32) -> ContactOutcome? {
+  mutating func deniedConnection(_ index: Int32) -> ContactOutcome? {
     guard flows[index].quic >= 0 else { return nil }
     for connection in quic[flows[index].quic].connections {
-      guard let name = HostName(connection.name.rawSpan), let match = DenyRule.match(name: name, policy: policy) else {
-        continue
-      }
-      return ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
+      guard let name = HostName(connection.name.rawSpan) else { continue }
+      if let outcome = denial(of: name, session: flows[index].session) { return outcome }
     }
     return nil
   }

@@ -94,7 +94,7 @@ extension Inspector {
   /// What a flow's packets get while nothing new is known.
   func current(_ index: Int32) -> Verdict {
     Verdict(
-      effective(flows[index].action), flows[index].reason, scope: flows[index].action == .accept ? .packet : .flow)
+      effective(flows[index].action), flows[index].reason, scope: flows[index].action == .accept ? .packet : nil)
   }
 
   /// A flow's first packet: a denied address needs no name, and a flow whose start was missed has its own policy.

@@ -5,7 +5,14 @@ extension Inspector {
   private static var stateInterval: Int64 { 250_000_000 }
 
   /// Takes sessions up from the store, before the first packet or as soon as the store can be read.
-  public mutating func takeUp(_ stored: [StoredSession]) { sessions.takeUp(stored) }
+  public mutating func takeUp(_ stored: [StoredSession]) {
+    sessions.takeUp(stored)
+    let policy = policy
+    sessions.categorize { key in
+      guard case .domain(let text) = key, let name = HostName(text) else { return .unknown }
+      return policy.category(of: name)
+    }
+  }
 
   /// Registers a session for an orchestrator. Idempotent.
   public mutating func startSession(
@@ -50,13 +57,21 @@ extension Inspector {
   /// All sessions that live.
   public func sessionOverviews() -> [SessionOverview] { sessions.indices.map { sessions[$0].overview } }
 
+  /// Gives every session the budgets of the present policy, which otherwise it gets at its next packet: for a look at
+  /// them.
+  public mutating func refreshSessions() {
+    for index in Array(sessions.indices) { sessions.refresh(index, policy) }
+  }
+
   /// One session with its destinations.
-  public func sessionDetail(_ id: String) throws(SessionCommandError) -> SessionDetail {
+  public mutating func sessionDetail(_ id: String) throws(SessionCommandError) -> SessionDetail {
     guard let index = sessions.index(of: id) else { throw .unknownSession(id) }
+    sessions.refresh(index, policy)
     let destinations = sessions[index].budget.destinations.sorted { $0.value.lastSeen > $1.value.lastSeen }
     return SessionDetail(
       overview: sessions[index].overview, destinations: destinations.map { (key: $0.key, record: $0.value) },
-      sources: sessions.registration(of: id)?.sources ?? [], cgroups: sessions.registration(of: id)?.cgroups ?? [])
+      categoryNames: policy.parts.categories.names, sources: sessions.registration(of: id)?.sources ?? [],
+      cgroups: sessions.registration(of: id)?.cgroups ?? [])
   }
 
   /// Hands over what is not stored yet at once, not at the next tick.
@@ -95,7 +110,10 @@ extension Inspector {
     _ index: Int32, reason: String, _ now: Timestamp, _ sink: inout Sink
   ) {
     // Flows that go on are attributed anew at their next packet: to nobody's session any more.
-    for flow in flows.indices(where: { $0.session == index }) { end(flow, now, &sink) }
+    // Most sessions that end have none, and the table of flows is long.
+    if sessions[index].liveFlows > 0 {
+      for flow in flows.indices(where: { $0.session == index }) { end(flow, now, &sink) }
+    }
     sessions.end(index, at: now)
     let session = sessions[index]
     var event = Event(
@@ -108,6 +126,7 @@ extension Inspector {
           ("destinations", .count(UInt64(session.budget.used))), ("flows", .count(session.figures.flows)),
           ("bytes_out", .count(session.figures.bytesOut)), ("bytes_in", .count(session.figures.bytesIn)),
           ("refused", .count(session.figures.refused)), ("flags", .count(session.figures.flags)),
+          ("categories", .categories(session.categoryFigures(policy.parts.categories.names))),
         ]))
     attach(index, to: &event)
     sink.record(event)

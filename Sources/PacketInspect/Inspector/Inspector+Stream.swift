@@ -64,8 +64,7 @@ extension Inspector {
     case .malformed(let error):
       // Servers take longer and more broken hellos than are read here: what one names is judged all the same, and
       // one too long to be read is one that does not end.
-      if let name = hello.serverName, let match = DenyRule.match(name: name, policy: policy) {
-        let outcome = ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
+      if let name = hello.serverName, let outcome = denial(of: name, session: flows[index].session) {
         if refuse(index, outcome, meta, now, &sink) != nil { return false }
       }
       guard error != .tooMany else {
@@ -83,6 +82,8 @@ extension Inspector {
       sink.record(event)
       if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
       if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+      let isTunnel = streams[stream].isTunnel
+      noteProtocol(index, .tls, FlowShape.Naming(hello.serverName), outcome, isTunnel: isTunnel, now, &sink)
       settle(index, outcome.verdict)
       complete(index, length, acknowledgement)
       streams[stream].mode = .settled
@@ -108,12 +109,15 @@ extension Inspector {
       }
       streams[stream].requests &+= 1
       let claim: Claim = head.isConnect || head.targetHost != nil || streams[stream].isTunnel ? .tunnelTarget : .host
-      let outcome = otherDenied() ?? name(index, head.destinationName, claim, now)
+      let outcome = otherDenied(index) ?? name(index, head.destinationName, claim, now)
       var event = event(.http(head), on: index, at: now)
       describe(outcome, in: &event)
       sink.record(event)
       if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
       if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+      let isTunnel = streams[stream].isTunnel
+      noteProtocol(index, .http, FlowShape.Naming(head.destinationName), outcome, isTunnel: isTunnel, now, &sink)
+      if case .length(let count) = head.body { noteDeclared(index, UInt64(clamping: count), outcome, now, &sink) }
       settle(index, outcome.verdict)
       flows[index].phase = .watched
       complete(index, length, acknowledgement)
@@ -136,12 +140,10 @@ extension Inspector {
   }
 
   /// The denial of a host that the request in hand names beside its destination: servers differ in which they obey.
-  private func otherDenied() -> ContactOutcome? {
+  private mutating func otherDenied(_ index: Int32) -> ContactOutcome? {
     guard head.oddities.contains(.ambiguousHost) || head.targetHost != nil else { return nil }
     for name in [head.targetHost, head.host, head.otherHost] {
-      if let name, let match = DenyRule.match(name: name, policy: policy) {
-        return ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
-      }
+      if let name, let outcome = denial(of: name, session: flows[index].session) { return outcome }
     }
     return nil
   }
@@ -257,6 +259,7 @@ extension Inspector {
   private mutating func becomeNameless<Sink: EventSink>(
     _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
   ) -> Bool {
+    noteOpaqueStream(index, now, &sink)
     if !flows[index].isCharged {
       let outcome = charge(index, name: nil, claim: nil, now)
       if outcome.verdict.action != .accept {

@@ -50,6 +50,7 @@ extension Inspector {
   mutating func end<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
     let mayOweName = flows[index].key.proto == IPProtocol.tcp.rawValue || flows[index].quic >= 0
     if mayOweName, !flows[index].isCharged { chargeSilent(index, now, &sink) }
+    endTraffic(index, now, &sink)
     let flow = flows[index]
     var event = event(.flow(summary(flow)), on: index, at: flow.lastSeen)
     event.verdict = EventVerdict(action: effective(flow.action), reason: flow.reason)
@@ -76,6 +77,7 @@ extension Inspector {
   private func summary(_ flow: FlowState) -> FlowSummary {
     FlowSummary(
       start: flow.started, end: flow.lastSeen, packetsToServer: UInt64(flow.clientPackets),
-      bytesToServer: flow.clientBytes, packetsToClient: UInt64(flow.serverPackets), bytesToClient: flow.serverBytes)
+      bytesToServer: flow.clientBytes, packetsToClient: UInt64(flow.serverPackets), bytesToClient: flow.serverBytes,
+      shape: FlowShape(flow))
   }
 }

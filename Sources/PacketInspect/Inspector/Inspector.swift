@@ -15,6 +15,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var questions: OutstandingQuestions
   var recentQuestions: RecentQuestions
   private var destinationKeys: DestinationKeyCache
+  let senderSeed: UInt64
   /// The sessions, with their destinations and budgets.
   public internal(set) var sessions = SessionTable()
   /// What was done so far.
@@ -54,6 +55,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     questions = OutstandingQuestions(seed: seed)
     recentQuestions = RecentQuestions(seed: seed)
     destinationKeys = DestinationKeyCache(seed: seed)
+    senderSeed = seed
   }
 
   /// Flows tracked now.
@@ -105,6 +107,17 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       source: view.source, sourcePort: view.sourcePort, destination: view.destination,
       destinationPort: view.destinationPort, proto: view.proto.rawValue)
     var index = flows.find(key)
+    let sender = senderTag(meta)
+    if index >= 0, sender != flows[index].sender, sender != 0, flows[index].clientIsFirst == sourceIsFirst {
+      switch judgeSender(index, view, sender, meta, now, &sink) {
+      case .same: break
+      case .another:
+        end(index, now, &sink)
+        index = -1
+      case .foreign(let verdict): return verdict
+      }
+    }
+    var gap: Int64 = 0
     if index >= 0, let tcp = view.tcp, isReuse(index, tcp, sourceIsFirst: sourceIsFirst) {
       if isInside(index, tcp, sourceIsFirst: sourceIsFirst) { return refuseEvasion(index, meta, now, &sink) }
       end(index, now, &sink)
@@ -118,31 +131,44 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     }
     if index < 0 {
       let clientIsFirst = sourceIsClient(view, meta) == sourceIsFirst
-      index = begin(key, clientIsFirst: clientIsFirst, view, meta, now, &sink)
-      guard index != Self.pendingFlow else {
+      switch begin(key, clientIsFirst: clientIsFirst, view, meta, now, &sink) {
+      case .flow(let begun): index = begun
+      case .pending:
         counters.pending &+= 1
         return Verdict(effective(.drop), .pendingAttribution, scope: .packet)
-      }
-      guard index >= 0 else {
+      case .noRoom(let session):
         counters.flowTableFull &+= 1
-        return untracked(view, now)
+        return untracked(view, session, now)
       }
     } else {
+      gap = now.since(flows[index].lastSeen)
+      flows[index].traffic.noteGap(gap)
       flows.touch(index, at: now)
     }
     let fromClient = flows[index].clientIsFirst == sourceIsFirst
+    if !fromClient, sender != 0, view.sourcePort == 53,
+      let verdict = judgeAnswerer(index, view, meta, now, &sink)
+    {
+      return verdict
+    }
     if fromClient {
       flows[index].clientPackets &+= 1
       flows[index].clientBytes &+= UInt64(meta.originalLength)
       sessions.countSent(flows[index].session, meta.originalLength, isExternal: flows[index].isExternal, at: now)
+      if let tcp = view.tcp, tcp.flags.contains(.ack) {
+        flows[index].traffic.noteAcknowledgement(tcp.acknowledgement)
+      }
+      let payload = UInt64(max(0, min(view.claimedPayloadLength, meta.originalLength)))
+      flows[index].traffic.sent &+= payload
+      if payload > 0, gap > FlowTraffic.quiet || flows[index].traffic.sent >= flows[index].traffic.nextLook {
+        lookAtTraffic(index, payload: payload, gap: gap, now, &sink)
+      }
     } else {
       flows[index].serverPackets &+= 1
       flows[index].serverBytes &+= UInt64(meta.originalLength)
       sessions.countReceived(flows[index].session, meta.originalLength)
     }
-    if fromClient, flows[index].epoch != policy.epoch, flows[index].epoch != 0,
-      let verdict = judgeAgain(index, meta, now, &sink)
-    {
+    if flows[index].epoch != policy.epoch, let verdict = judgeAnew(index, meta, fromClient: fromClient, now, &sink) {
       return verdict
     }
     if flows[index].phase == .decided {
@@ -150,7 +176,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       // Another QUIC connection on the same socket is another destination.
       guard fromClient, effective(flows[index].action) == .accept, mayBeginQUIC(view) else {
         counters.fastPath &+= 1
-        return Verdict(effective(flows[index].action), flows[index].reason)
+        return settled(index, fromClient: fromClient)
       }
     }
     if let tcp = view.tcp, view.fragment == nil {
@@ -230,29 +256,31 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     return view.destinationPort < view.sourcePort
   }
 
-  /// What `begin` gives for a flow that nobody can attribute yet.
-  private static var pendingFlow: Int32 { -2 }
+  private enum Beginning {
+    case flow(Int32)
+    /// Nobody can attribute it yet.
+    case pending
+    /// The table is full; whose the flow is, is known all the same.
+    case noRoom(session: Int32)
+  }
 
   private mutating func begin<Sink: EventSink>(
     _ key: FlowKey, clientIsFirst: Bool, _ view: borrowing PacketView, _ meta: PacketMeta, _ now: Timestamp,
     _ sink: inout Sink
-  ) -> Int32 {
+  ) -> Beginning {
     let client = clientIsFirst ? key.first : key.second
     // Only a sender can be asked about; the receiver of an answer is told by its address.
     let isFromClient =
       client == view.source && (clientIsFirst ? key.firstPort : key.secondPort) == view.sourcePort
     var claim: SessionClaim?
     var spoofedAspect: String?
-    if isFromClient, evidence != nil {
-      let endpoints = PacketEndpoints(
-        source: view.source, sourcePort: view.sourcePort, destination: view.destination,
-        destinationPort: view.destinationPort, proto: view.proto.rawValue)
-      switch evidence?.finding(for: endpoints, meta: meta, isLastAsk: meta.hasWaited, at: now) {
+    if isFromClient {
+      switch finding(view, meta, now) {
       case .claim(let found): claim = found
       case .spoofed(let found, let aspect):
         claim = found
         spoofedAspect = aspect
-      case .pending where !meta.hasWaited: return Self.pendingFlow
+      case .pending where !meta.hasWaited: return .pending
       case .pending, .nothing, nil: break
       }
     }
@@ -260,24 +288,27 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     let session = sessions.index(
       for: client, claim: claim, isSpoofed: spoofedAspect != nil, isResolvers: isResolvers, policy: policy, at: now)
     let index = flows.insert(key, clientIsFirst: clientIsFirst, session: session, at: now)
-    guard index >= 0 else { return -1 }
+    guard index >= 0 else { return .noRoom(session: session) }
     counters.flows &+= 1
     sessions.beginFlow(session, at: now)
     flows[index].isExternal = policy.isExternal(flows[index].server)
     flows[index].slot = meta.slot
-    if let spoofedAspect { raiseSpoofed(index, spoofedAspect, now, &sink) }
+    if isFromClient { flows[index].sender = senderTag(meta) }
+    if let spoofedAspect {
+      raiseSpoofed(index, spoofedAspect, by: session, Verdict(.accept, .undecided), now, &sink)
+    }
     if let tcp = view.tcp {
       flows[index].isMidstream = !tcp.flags.contains(.syn)
       // A SYN-ACK from the other side tells the client's first sequence number just as well.
       flows[index].firstSequence = isFromClient ? tcp.sequence &+ 1 : tcp.acknowledgement
       deadlines.push(flow: index, id: flows[index].id, at: now)
     }
-    return index
+    return .flow(index)
   }
 
-  /// Without a place in the table only the address can be judged.
-  private func untracked(_ view: borrowing PacketView, _ now: Timestamp) -> Verdict {
-    if let match = DenyRule.match(address: view.destination, policy: policy) {
+  /// Without a place in the table only the session and the address can be judged.
+  private func untracked(_ view: borrowing PacketView, _ session: Int32, _ now: Timestamp) -> Verdict {
+    if let match = denyMatch(session, address: view.destination) {
       return Verdict(effective(match.action), match.reason, scope: .packet)
     }
     return Verdict(effective(policy.parts.exceptions.flowTableFull), .flowTableFull, scope: .packet)

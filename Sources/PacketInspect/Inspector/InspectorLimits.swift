@@ -39,6 +39,8 @@ public struct InspectorCounters: Hashable, Sendable {
   public var newDestinations: UInt64 = 0
   /// Packets that had to wait until somebody could say whose they are.
   public var pending: UInt64 = 0
+  /// Packets on a flow from somebody who has no right to its addresses: dropped, and not the flow's.
+  public var foreign: UInt64 = 0
   /// Segments too far ahead to be kept; TCP sends them again.
   public var notKept: UInt64 = 0
   /// ClientHellos read from QUIC.

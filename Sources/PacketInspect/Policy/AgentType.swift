@@ -63,6 +63,8 @@ public struct AgentType: Hashable, Sendable {
   public var uploadBudget: UploadBudgetPolicy?
   /// From where on the shape of its traffic is flagged.
   public var shape = ShapePolicy()
+  /// What is done about destinations of each category.
+  public var categoryActions = CategoryActions()
 
   /// The type of sessions that nothing attributes.
   public static let unattributedName = "unattributed"

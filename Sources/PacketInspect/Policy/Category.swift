@@ -61,3 +61,75 @@ public struct CategoryNames: Hashable, Sendable {
     return Category(rawValue: UInt8(all.count - 1))
   }
 }
+
+/// A set of categories, as one word.
+public struct CategorySet: OptionSet, Hashable, Sendable {
+  /// One bit a category, by its number.
+  public let rawValue: UInt64
+
+  /// A set by its bits.
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  /// A set of one.
+  public init(_ category: Category) { self.init(rawValue: 1 << UInt64(category.rawValue & 63)) }
+}
+
+/// What is done about destinations of a category; each is stricter than the one before.
+public enum CategoryAction: UInt8, Sendable, CaseIterable, Comparable {
+  /// Nothing.
+  case accept
+  /// Each of them is flagged, once in a session.
+  case flag
+  /// Besides, those that the session had not contacted are rejected.
+  case hold
+  /// Besides, all of them are rejected.
+  case reject
+
+  /// As configuration and events write it.
+  public var name: String {
+    switch self {
+    case .accept: "accept"
+    case .flag: "flag"
+    case .hold: "hold"
+    case .reject: "reject"
+    }
+  }
+
+  /// The weaker first.
+  public static func < (left: CategoryAction, right: CategoryAction) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// The action of every category for one agent type: `accept` unless set.
+public struct CategoryActions: Hashable, Sendable {
+  private var flagged: CategorySet = []
+  private var held: CategorySet = []
+  private var rejected: CategorySet = []
+
+  /// Every category is accepted.
+  public init() {}
+
+  /// True when nothing is done about any category.
+  public var isEmpty: Bool { flagged.isEmpty && held.isEmpty && rejected.isEmpty }
+
+  /// A category's action.
+  public subscript(category: Category) -> CategoryAction {
+    get {
+      let bit = CategorySet(category)
+      if rejected.contains(bit) { return .reject }
+      if held.contains(bit) { return .hold }
+      return flagged.contains(bit) ? .flag : .accept
+    }
+    set {
+      let bit = CategorySet(category)
+      flagged.subtract(bit)
+      held.subtract(bit)
+      rejected.subtract(bit)
+      switch newValue {
+      case .accept: break
+      case .flag: flagged.insert(bit)
+      case .hold: held.insert(bit)
+      case .reject: rejected.insert(bit)
+      }
+    }
+  }
+}

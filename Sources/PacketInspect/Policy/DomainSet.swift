@@ -44,7 +44,7 @@ public struct DomainSet: Sendable {
     let hash = finish(suffixHash(name))
     var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
     while slots[slot] >= 0 {
-      if matches(entries[Int(slots[slot])], name, from: 0) { return }
+      if matches(entries[Int(slots[slot])], name.span, from: 0) { return }
       slot = (slot + 1) & (slots.count - 1)
     }
     slots[slot] = Int32(entries.count)
@@ -57,12 +57,14 @@ public struct DomainSet: Sendable {
     guard !entries.isEmpty, name.count > 0 else { return nil }
     var found: ListPosition?
     var hash = seed
-    var index = name.count - 1
+    // Through a span: indexing the name itself copies all of it first, for every byte.
+    let bytes = name.span
+    var index = bytes.count - 1
     // One pass from the right: at each label boundary the hash so far is that of the suffix.
     while index >= 0 {
-      hash = step(hash, name[index])
-      if index == 0 || name[index - 1] == 0x2e, name[index] != 0x2e,
-        let position = lookup(hash, name, from: index)
+      hash = step(hash, bytes[index])
+      if index == 0 || bytes[index - 1] == 0x2e, bytes[index] != 0x2e,
+        let position = lookup(hash, bytes, from: index)
       {
         found = position
       }
@@ -81,9 +83,9 @@ public struct DomainSet: Sendable {
     return nil
   }
 
-  private func exact(_ name: HostName) -> ListPosition? { lookup(suffixHash(name), name, from: 0) }
+  private func exact(_ name: HostName) -> ListPosition? { lookup(suffixHash(name), name.span, from: 0) }
 
-  private func lookup(_ hash: UInt64, _ name: HostName, from start: Int) -> ListPosition? {
+  private func lookup(_ hash: UInt64, _ name: Span<UInt8>, from start: Int) -> ListPosition? {
     var slot = Int(truncatingIfNeeded: finish(hash)) & (slots.count - 1)
     while slots[slot] >= 0 {
       let entry = entries[Int(slots[slot])]
@@ -93,7 +95,7 @@ public struct DomainSet: Sendable {
     return nil
   }
 
-  private func matches(_ entry: Entry, _ name: HostName, from start: Int) -> Bool {
+  private func matches(_ entry: Entry, _ name: Span<UInt8>, from start: Int) -> Bool {
     let length = Int(entry.length)
     guard name.count - start == length else { return false }
     let offset = Int(entry.offset)
@@ -104,9 +106,10 @@ public struct DomainSet: Sendable {
   /// The hash of a whole name, unfinished, as `lookup` takes it.
   private func suffixHash(_ name: HostName) -> UInt64 {
     var hash = seed
-    var index = name.count - 1
+    let bytes = name.span
+    var index = bytes.count - 1
     while index >= 0 {
-      hash = step(hash, name[index])
+      hash = step(hash, bytes[index])
       index -= 1
     }
     return hash

@@ -4,8 +4,10 @@ public struct NetworkTable<Value: Sendable>: Sendable {
   /// Prefix lengths in use, longest first, by family.
   private var lengths4: [Int] = []
   private var lengths6: [Int] = []
-  /// By the first byte of an IPv4 address: whether any range begins so. Most addresses need no look at the lengths.
-  private var firstBytes4 = [Bool](repeating: false, count: 256)
+  /// Ranges by prefix length: IPv4's, then from 33 on IPv6's.
+  private var counts = [UInt32](repeating: 0, count: 33 + 129)
+  /// By the first byte of an IPv4 address: how many ranges begin so. Most addresses need no look at the lengths.
+  private var firstBytes4 = [UInt32](repeating: 0, count: 256)
 
   /// An empty table.
   public init() {}
@@ -20,19 +22,42 @@ public struct NetworkTable<Value: Sendable>: Sendable {
     guard values[network] == nil else { return }
     values[network] = value
     let length = network.prefixLength
+    let place = Self.place(of: network)
+    counts[place] &+= 1
     if network.address.isIPv4 {
-      if !lengths4.contains(length) { lengths4 = (lengths4 + [length]).sorted(by: >) }
-      let first = Int(network.address.v4 >> 24)
-      let last = length >= 8 ? first : first | 0xff >> length
-      for byte in first...last { firstBytes4[byte] = true }
-    } else if !lengths6.contains(length) {
+      if counts[place] == 1 { lengths4 = (lengths4 + [length]).sorted(by: >) }
+      for byte in Self.firstBytes(of: network) { firstBytes4[byte] &+= 1 }
+    } else if counts[place] == 1 {
       lengths6 = (lengths6 + [length]).sorted(by: >)
     }
   }
 
+  /// Removes a range, if it is there.
+  public mutating func remove(_ network: IPNetwork) {
+    guard values.removeValue(forKey: network) != nil else { return }
+    let place = Self.place(of: network)
+    counts[place] &-= 1
+    if network.address.isIPv4 {
+      if counts[place] == 0 { lengths4.removeAll { $0 == network.prefixLength } }
+      for byte in Self.firstBytes(of: network) { firstBytes4[byte] &-= 1 }
+    } else if counts[place] == 0 {
+      lengths6.removeAll { $0 == network.prefixLength }
+    }
+  }
+
+  private static func place(of network: IPNetwork) -> Int {
+    network.address.isIPv4 ? network.prefixLength : 33 + network.prefixLength
+  }
+
+  /// The first bytes that the addresses of an IPv4 range have.
+  private static func firstBytes(of network: IPNetwork) -> ClosedRange<Int> {
+    let first = Int(network.address.v4 >> 24)
+    return first...(network.prefixLength >= 8 ? first : first | 0xff >> network.prefixLength)
+  }
+
   /// The range with the longest prefix that contains `address`, and its value.
   public func match(_ address: IPAddress) -> (network: IPNetwork, value: Value)? {
-    if address.isIPv4, !firstBytes4[Int(address.v4 >> 24)] { return nil }
+    if address.isIPv4, firstBytes4[Int(address.v4 >> 24)] == 0 { return nil }
     for length in address.isIPv4 ? lengths4 : lengths6 {
       guard let network = IPNetwork(address, prefixLength: length) else { continue }
       if let value = values[network] { return (network, value) }

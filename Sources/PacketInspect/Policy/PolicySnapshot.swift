@@ -58,6 +58,8 @@ public final class PolicySnapshot: Sendable {
     public var redactLabels = LabelRedaction.encoded
     /// Sessions by source address.
     public var sessionSources = NetworkTable<ConfiguredSession>()
+    /// Reviewers' decisions.
+    public var overlays = OverlaySet()
 
     /// Nothing denied, nothing limited.
     public init() {}

@@ -25,11 +25,11 @@ public struct Verdict: Hashable, Sendable {
   /// Packet or flow.
   public var scope: VerdictScope
 
-  /// A verdict.
-  public init(_ action: Action, _ reason: Reason, scope: VerdictScope = .flow) {
+  /// A verdict; without `scope` it reaches as far as its reason does.
+  public init(_ action: Action, _ reason: Reason, scope: VerdictScope? = nil) {
     self.action = action
     self.reason = reason
-    self.scope = scope
+    self.scope = scope ?? reason.scope
   }
 }
 
@@ -69,4 +69,13 @@ public enum Reason: String, Sendable, CaseIterable {
   case pendingAttribution = "pending-attribution"
   /// The flow is not decided yet: its name is still to come.
   case undecided = "undecided"
+
+  /// How far a verdict of this reason reaches. What a reviewer decided may be taken back at any time, so the kernel must
+  /// not keep it for the flow.
+  var scope: VerdictScope {
+    switch self {
+    case .sessionBlocked, .deniedByReviewer: .packet
+    default: .flow
+    }
+  }
 }

@@ -20,14 +20,34 @@ public struct AgentSession: Sendable {
   public internal(set) var budgetPolicy: BudgetPolicy?
   /// The upload policy of its type.
   public internal(set) var uploadPolicy: UploadBudgetPolicy?
+  /// Budgets of its own, given at its registration.
+  public internal(set) var ownBudget: BudgetOverride?
+  /// Reviewers' decisions that concern it; nil when there are none. Looked up once an epoch.
+  public internal(set) var overlays: SessionOverlays?
+  /// How its flows add up over time.
+  var traffic = SessionTraffic()
+  /// From where on that is flagged.
+  var shapePolicy = ShapePolicy()
   /// Destinations by which its budget was extended.
   public internal(set) var extendedBy = 0
   /// What was counted.
   public var figures = SessionFigures()
+  /// Contacts by category number; as long as the highest one that was met.
+  public private(set) var contactsByCategory: [UInt64] = []
+  /// What its type says of the categories, of `categoryType` under the policy of `categoryEpoch`.
+  var categoryActions = CategoryActions()
+  /// The epoch of `categoryActions`.
+  var categoryEpoch: UInt32 = 0
+  /// The agent type of `categoryActions`.
+  var categoryType = ""
   /// Flows of its own in the table now.
   var liveFlows = 0
   /// The epoch of the policies.
   var epoch: UInt32 = 0
+  /// A number that no other session of the table has had.
+  var serial: UInt64 = 0
+  /// True when its place in the table is free for another.
+  var isFree = false
   /// True when the session stands in the table's list of what is not stored.
   var isListedUnsaved = false
   /// True when the session itself, beside its destinations, changed since it was stored.
@@ -52,6 +72,7 @@ public struct AgentSession: Sendable {
     self.init(id: state.id, agentType: state.agentType, attribution: state.attribution, started: state.started)
     lastSeen = state.lastSeen
     extendedBy = state.extendedBy
+    ownBudget = state.budget
     figures = state.figures
     budget = DestinationBudget(stored)
     uploads = UploadBudget(total: state.figures.bytesOut)
@@ -62,6 +83,7 @@ public struct AgentSession: Sendable {
   mutating func add(_ stored: StoredSession) {
     budget.add(stored)
     extendedBy += stored.state.extendedBy
+    ownBudget = ownBudget ?? stored.state.budget
     figures.flows &+= stored.state.figures.flows
     figures.bytesOut &+= stored.state.figures.bytesOut
     figures.bytesIn &+= stored.state.figures.bytesIn
@@ -72,11 +94,35 @@ public struct AgentSession: Sendable {
   }
 
   /// True the first time an entry is hit.
-  mutating func isFirstDenyHit(_ match: DenyMatch) -> Bool { isFirstFlag(match.list + "\n" + match.entry) }
+  mutating func isFirstDenyHit(_ match: DenyMatch) -> Bool {
+    isFirstFlag(match.list + "\n" + (match.overlay.map { "\($0.id)" } ?? match.entry))
+  }
 
   /// True the first time something is flagged that repeats.
   mutating func isFirstFlag(_ what: String) -> Bool {
     flaggedEntries.count < Self.maximumFlaggedEntries && flaggedEntries.insert(what).inserted
+  }
+
+  /// Counts a contact that was admitted.
+  mutating func countContact(_ category: Category) {
+    let place = Int(category.rawValue)
+    if contactsByCategory.count <= place {
+      contactsByCategory += [UInt64](repeating: 0, count: place + 1 - contactsByCategory.count)
+    }
+    contactsByCategory[place] &+= 1
+  }
+
+  /// Contacts and destinations by category, those that were met, by category number. A destination counts for the
+  /// category of its latest contact.
+  public func categoryFigures(_ names: CategoryNames) -> [CategoryFigures] {
+    var destinations = [UInt64](repeating: 0, count: CategoryNames.maximumCount)
+    for record in budget.destinations.values { destinations[Int(record.category.rawValue & 63)] &+= 1 }
+    return (0..<CategoryNames.maximumCount).compactMap { number in
+      let contacts = number < contactsByCategory.count ? contactsByCategory[number] : 0
+      guard contacts > 0 || destinations[number] > 0 else { return nil }
+      return CategoryFigures(
+        name: names[Category(rawValue: UInt8(number))], contacts: contacts, destinations: destinations[number])
+    }
   }
 
   /// The session without its destinations, as it is stored.
@@ -84,7 +130,7 @@ public struct AgentSession: Sendable {
     SessionState(
       id: id, agentType: agentType, attribution: attribution, started: started, lastSeen: lastSeen, ended: ended,
       warned: budget.warned, reached: budget.reached, overflow: budget.overflow, extendedBy: extendedBy,
-      figures: figures)
+      figures: figures, budget: ownBudget)
   }
 
   /// The session as operators see it.

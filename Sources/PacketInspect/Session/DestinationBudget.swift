@@ -8,6 +8,10 @@ public struct DestinationRecord: Hashable, Sendable {
   public var contacts: UInt32
   /// What the first contact rested on.
   public var evidence: Evidence
+  /// The category at the latest contact. Not stored: a restart takes it from the key.
+  public var category = Category.unknown
+  /// Every category that it was contacted under: one registrable domain may have names of several.
+  public var categories: CategorySet = []
 
   /// A record.
   public init(firstSeen: Timestamp, lastSeen: Timestamp, contacts: UInt32, evidence: Evidence) {
@@ -28,6 +32,10 @@ public struct BudgetOutcome: Hashable, Sendable {
   public var raisesWarning: Bool
   /// True when this contact reached the ceiling, the first time.
   public var raisesReached: Bool
+  /// The contact before this one; nil for the first.
+  public var previous: Timestamp?
+  /// What this contact completed, if it is one of many at regular intervals.
+  var beacon: BeaconFinding?
 }
 
 /// The distinct destinations of one session, against a ceiling that flags or holds.
@@ -87,8 +95,26 @@ public struct DestinationBudget: Sendable {
     Dictionary(uniqueKeysWithValues: entries.entries.map { ($0.key, $0.record) })
   }
 
+  var keysAndEvidence: some Sequence<(key: DestinationKey, evidence: Evidence)> {
+    entries.entries.lazy.map { ($0.key, $0.record.evidence) }
+  }
+
   /// True when the destination is one of the session's.
   public func contains(_ key: DestinationKey) -> Bool { entries.place(of: key) != nil }
+
+  /// True when the session has contacted the destination under this category.
+  public func contains(_ key: DestinationKey, in category: Category) -> Bool {
+    entries.place(of: key).map { entries[$0].record.categories.contains(CategorySet(category)) } ?? false
+  }
+
+  /// Says again what categories the destinations have: after a restart, which has only their keys.
+  mutating func categorize(_ category: (DestinationKey) -> Category) {
+    for place in 0..<entries.count where entries[place].record.categories.isEmpty {
+      let found = category(entries[place].key)
+      entries[place].record.category = found
+      entries[place].record.categories = CategorySet(found)
+    }
+  }
 
   /// True when something is not stored yet.
   var hasUnsaved: Bool { unsavedCount > 0 || !withdrawn.isEmpty }
@@ -98,14 +124,19 @@ public struct DestinationBudget: Sendable {
   /// `limit` caps what one session can make the daemon remember (`limits.namesPerSession`); in `hold` what lies
   /// beyond it is refused like anything beyond the ceiling.
   public mutating func contact(
-    _ key: DestinationKey, evidence: Evidence, policy: BudgetPolicy?, limit: Int, at now: Timestamp
+    _ key: DestinationKey, evidence: Evidence, category: Category = .unknown, policy: BudgetPolicy?, limit: Int,
+    at now: Timestamp
   ) -> BudgetOutcome {
     if policy?.window == .day { prune(at: now) }
     if let place = entries.place(of: key) {
-      entries[place].record.lastSeen = max(entries[place].record.lastSeen, now)
+      let previous = entries[place].record.lastSeen
+      entries[place].record.lastSeen = max(previous, now)
       entries[place].record.contacts &+= 1
+      entries[place].record.category = category
+      entries[place].record.categories.formUnion(CategorySet(category))
       noteUnsaved(place)
-      return BudgetOutcome(admitted: true, isNew: false, raisesWarning: false, raisesReached: false)
+      return BudgetOutcome(
+        admitted: true, isNew: false, raisesWarning: false, raisesReached: false, previous: previous)
     }
     let holds = policy?.onReach == .hold
     if holds, let policy, entries.count >= policy.destinations {
@@ -118,7 +149,9 @@ public struct DestinationBudget: Sendable {
       overflow &+= 1
       return BudgetOutcome(admitted: !holds, isNew: true, raisesWarning: false, raisesReached: false)
     }
-    let record = DestinationRecord(firstSeen: now, lastSeen: now, contacts: 1, evidence: evidence)
+    var record = DestinationRecord(firstSeen: now, lastSeen: now, contacts: 1, evidence: evidence)
+    record.category = category
+    record.categories = CategorySet(category)
     entries.insert(DestinationSet.Entry(key: key, record: record, isUnsaved: true))
     unsavedCount += 1
     var outcome = BudgetOutcome(admitted: true, isNew: true, raisesWarning: false, raisesReached: false)

@@ -47,6 +47,8 @@ public struct SessionDetail: Sendable {
   public var overview: SessionOverview
   /// Its destinations, latest first.
   public var destinations: [(key: DestinationKey, record: DestinationRecord)]
+  /// The names of the categories in `destinations`.
+  public var categoryNames = CategoryNames()
   /// The addresses and ranges registered for it.
   public var sources: [IPNetwork]
   /// The control groups registered for it.
@@ -63,13 +65,18 @@ public struct SessionRegistration: Sendable, Hashable {
   public var sources: [IPNetwork]
   /// Control groups that are its own, as paths below the cgroup v2 mount.
   public var cgroups: [String]
+  /// Budgets of its own in the place of its type's; nil leaves those that it has.
+  public var budget: BudgetOverride?
 
   /// A registration.
-  public init(id: String, agentType: String, sources: [IPNetwork] = [], cgroups: [String] = []) {
+  public init(
+    id: String, agentType: String, sources: [IPNetwork] = [], cgroups: [String] = [], budget: BudgetOverride? = nil
+  ) {
     self.id = id
     self.agentType = agentType
     self.sources = sources
     self.cgroups = cgroups
+    self.budget = budget
   }
 }
 

@@ -33,14 +33,22 @@ public struct SessionTable: Sendable {
   private var sessions: [AgentSession] = []
   private var free: [Int32] = []
   private var byID: [String: Int32] = [:]
-  private var byAddress: [IPAddress: Int32] = [:]
+  private var byAddress: [IPAddress: KnownAddress] = [:]
   private var byAddressEpoch: UInt32 = 0
+  private var lastSerial: UInt64 = 0
   private var unattributedCount = 0
   private var unsaved: [Int32] = []
-  private var registered: [String: SessionRegistration] = [:]
-  private var registeredSources = NetworkTable<String>()
-  private var registeredCgroups: [String: String] = [:]
+  private var registered = Registrations()
   private var unattributedDestinations = 0
+
+  /// Addresses whose session is remembered; one more, and all are looked up anew.
+  private static let maximumAddresses = 4 * maximumUnattributed
+
+  /// The session that an address was found to be of. It may have ended since, and its place be another's.
+  private struct KnownAddress {
+    var index: Int32
+    var serial: UInt64
+  }
 
   /// No session yet.
   public init() {}
@@ -74,7 +82,7 @@ public struct SessionTable: Sendable {
       guard let claim else { return refreshed(unattributed(source.canonical, at: now), policy) }
       return refreshed(session(claim, at: now), policy)
     }
-    if let claim, claim.attribution != .container || registeredSources.match(source.canonical) == nil {
+    if let claim, claim.attribution != .container || !registered.covers(source.canonical) {
       return refreshed(session(claim, at: now), policy)
     }
     if byAddressEpoch != policy.epoch {
@@ -83,13 +91,13 @@ public struct SessionTable: Sendable {
       byAddressEpoch = policy.epoch
     }
     let address = source.canonical
-    if let known = byAddress[address], !isResolvers || sessions[Int(known)].attribution != .unattributed {
+    if let known = known(address), !isResolvers || sessions[Int(known)].attribution != .unattributed {
       return refreshed(known, policy)
     }
     let index: Int32
-    if let id = registeredSources.match(address)?.value, let registration = registered[id] {
+    if let registration = registered.owner(of: address) {
       index = session(
-        SessionClaim(id: id, agentType: registration.agentType, attribution: .registeredAddress), at: now)
+        SessionClaim(id: registration.id, agentType: registration.agentType, attribution: .registeredAddress), at: now)
     } else if let configured = policy.parts.sessionSources.match(address)?.value {
       index = session(
         SessionClaim(id: configured.id, agentType: configured.agentType, attribution: .address), at: now)
@@ -98,22 +106,48 @@ public struct SessionTable: Sendable {
     } else {
       index = unattributed(address, at: now)
     }
-    if byAddress.count < 4 * Self.maximumUnattributed { byAddress[address] = index }
+    if byAddress.count >= Self.maximumAddresses { byAddress.removeAll(keepingCapacity: true) }
+    byAddress[address] = KnownAddress(index: index, serial: sessions[Int(index)].serial)
     return refreshed(index, policy)
+  }
+
+  private func known(_ address: IPAddress) -> Int32? {
+    guard let known = byAddress[address] else { return nil }
+    let session = sessions[Int(known.index)]
+    return session.serial == known.serial && session.ended == nil ? known.index : nil
   }
 
   /// Takes a contact into a session's budget, which remembers at most `limit` destinations.
   public mutating func contact(
-    _ index: Int32, _ key: DestinationKey, _ evidence: Evidence, limit: Int, at now: Timestamp
+    _ index: Int32, _ key: DestinationKey, _ evidence: Evidence, _ category: Category = .unknown, limit: Int,
+    at now: Timestamp
   ) -> BudgetOutcome {
     let place = Int(index)
     let isShared = sessions[place].attribution == .unattributed
     let isFull = isShared && unattributedDestinations >= Self.maximumUnattributedDestinations
     let before = sessions[place].budget.used
     let outcome = sessions[place].budget.contact(
-      key, evidence: evidence, policy: sessions[place].budgetPolicy, limit: isFull ? 0 : limit, at: now)
+      key, evidence: evidence, category: category, policy: sessions[place].budgetPolicy, limit: isFull ? 0 : limit,
+      at: now)
+    if outcome.admitted { sessions[place].countContact(category) }
     if isShared { unattributedDestinations += sessions[place].budget.used - before }
     return outcome
+  }
+
+  /// What a session's type says of the categories, looked up once an epoch.
+  mutating func categoryActions(_ index: Int32, _ policy: PolicySnapshot) -> CategoryActions {
+    let place = Int(index)
+    if sessions[place].categoryEpoch != policy.epoch || sessions[place].categoryType != sessions[place].agentType {
+      sessions[place].categoryEpoch = policy.epoch
+      sessions[place].categoryType = sessions[place].agentType
+      sessions[place].categoryActions = policy.agentType(sessions[place].agentType).categoryActions
+    }
+    return sessions[place].categoryActions
+  }
+
+  /// Gives destinations that came from the store their categories.
+  mutating func categorize(_ category: (DestinationKey) -> Category) {
+    for index in indices { sessions[Int(index)].budget.categorize(category) }
   }
 
   /// Takes back a destination that only one nameless flow had put there.
@@ -153,6 +187,9 @@ public struct SessionTable: Sendable {
   }
 
   private mutating func add(_ session: AgentSession) -> Int32 {
+    var session = session
+    lastSerial &+= 1
+    session.serial = lastSerial
     let index: Int32
     if let reused = free.popLast() {
       index = reused
@@ -171,18 +208,32 @@ public struct SessionTable: Sendable {
   }
 
   private mutating func refreshed(_ index: Int32, _ policy: PolicySnapshot) -> Int32 {
-    guard sessions[Int(index)].epoch != policy.epoch else { return index }
-    let type = policy.agentType(sessions[Int(index)].agentType)
-    var budget = type.budget
-    budget?.destinations += sessions[Int(index)].extendedBy
-    if budget != sessions[Int(index)].budgetPolicy {
-      // A session taken up from the store has had its flags raised under the policy it is given now.
-      if sessions[Int(index)].epoch != 0 { sessions[Int(index)].budget.rearm() }
+    refresh(index, policy)
+    return index
+  }
+
+  /// Gives a session the budgets and overlays of the present policy. Once an epoch; before anything of it is judged.
+  @inline(__always)
+  mutating func refresh(_ index: Int32, _ policy: PolicySnapshot) {
+    guard sessions[Int(index)].epoch != policy.epoch else { return }
+    // A session taken up from the store has had its flags raised under the policy it is given now.
+    takePolicies(index, policy, rearms: sessions[Int(index)].epoch != 0)
+  }
+
+  private mutating func takePolicies(_ index: Int32, _ policy: PolicySnapshot, rearms: Bool) {
+    let session = sessions[Int(index)]
+    let type = policy.agentType(session.agentType)
+    var (budget, uploads) = policy.parts.overlays.budgets(
+      session: session.id, agentType: type, own: session.ownBudget)
+    budget?.destinations += session.extendedBy
+    if budget != session.budgetPolicy {
+      if rearms { sessions[Int(index)].budget.rearm() }
       sessions[Int(index)].budgetPolicy = budget
     }
-    sessions[Int(index)].uploadPolicy = type.uploadBudget
+    sessions[Int(index)].uploadPolicy = uploads
+    sessions[Int(index)].overlays = policy.parts.overlays.of(session: session.id, agentType: type.name)
+    sessions[Int(index)].shapePolicy = type.shape
     sessions[Int(index)].epoch = policy.epoch
-    return index
   }
 
   // MARK: Life
@@ -198,17 +249,17 @@ public struct SessionTable: Sendable {
       } else {
         _ = add(AgentSession(session))
       }
-      guard registered[state.id] == nil, !state.sources.isEmpty || !state.cgroups.isEmpty else { continue }
-      registered[state.id] = SessionRegistration(
-        id: state.id, agentType: state.agentType, sources: state.sources, cgroups: state.cgroups)
+      registered.takeUp(state)
     }
-    rebuildRegistrations()
+    // Addresses may have changed hands.
+    byAddress.removeAll(keepingCapacity: true)
   }
 
   /// Ends a session: its id and addresses are free, its slot as soon as no flow is left.
   mutating func end(_ index: Int32, at now: Timestamp) {
     guard sessions[Int(index)].ended == nil else { return }
     sessions[Int(index)].ended = now
+    sessions[Int(index)].traffic = SessionTraffic()
     sessions[Int(index)].isUnsaved = true
     markUnsaved(index)
     let id = sessions[Int(index)].id
@@ -217,8 +268,8 @@ public struct SessionTable: Sendable {
       unattributedCount -= 1
       unattributedDestinations -= sessions[Int(index)].budget.used
     }
-    byAddress = byAddress.filter { $0.value != index }
-    if registered.removeValue(forKey: id) != nil { rebuildRegistrations() }
+    // What `byAddress` knows of it is recognised as old when it is looked up; nothing here grows with the table.
+    registered.remove(id)
   }
 
   /// Counts bytes that the session sent.
@@ -255,20 +306,22 @@ public struct SessionTable: Sendable {
 
   private mutating func release(_ index: Int32) {
     let session = sessions[Int(index)]
-    guard session.ended != nil, session.liveFlows <= 0, !session.isListedUnsaved, !free.contains(index) else { return }
+    guard session.ended != nil, session.liveFlows <= 0, !session.isListedUnsaved, !session.isFree else { return }
+    sessions[Int(index)].isFree = true
     free.append(index)
+  }
+
+  /// Changes what a session's traffic adds up to, by the thresholds of its type; nothing of it is copied.
+  @inline(__always)
+  mutating func withTraffic<Result>(_ index: Int32, _ body: (inout SessionTraffic, ShapePolicy) -> Result) -> Result {
+    let policy = sessions[Int(index)].shapePolicy
+    return body(&sessions[Int(index)].traffic, policy)
   }
 
   // MARK: Registration
 
-  /// The session that an orchestrator registered a control group for, if any.
-  public func registration(ofCgroup path: String) -> SessionClaim? {
-    guard let id = registeredCgroups[path], let registration = registered[id] else { return nil }
-    return SessionClaim(id: id, agentType: registration.agentType, attribution: .registeredCgroup)
-  }
-
   /// All that was registered.
-  public var registrations: some Collection<SessionRegistration> { registered.values }
+  public var registrations: some Collection<SessionRegistration> { registered.byID.values }
 
   /// What was registered for a session.
   public func registration(of id: String) -> SessionRegistration? { registered[id] }
@@ -280,46 +333,23 @@ public struct SessionTable: Sendable {
     guard policy.parts.agentTypes[registration.agentType] != nil else {
       throw .unknownAgentType(registration.agentType)
     }
-    if let known = registered[registration.id], known.agentType != registration.agentType {
-      throw .otherAgentType(known.agentType)
-    }
-    for source in registration.sources {
-      if let owner = registeredSources.value(ofExactly: source), owner != registration.id {
-        throw .sourceTaken(source, by: owner)
-      }
-    }
-    for cgroup in registration.cgroups {
-      if let owner = registeredCgroups[cgroup], owner != registration.id { throw .cgroupTaken(cgroup, by: owner) }
-    }
-    guard registered[registration.id] != nil || registered.count < Self.maximumRegistered else { throw .tooMany }
-    var merged = registered[registration.id] ?? registration
-    merged.sources += registration.sources.filter { !merged.sources.contains($0) }
-    merged.cgroups += registration.cgroups.filter { !merged.cgroups.contains($0) }
-    registered[registration.id] = merged
-    // Not all of them again: among ten thousand sessions that would hold packets up.
-    for source in registration.sources { registeredSources.insert(source, merged.id) }
-    for cgroup in registration.cgroups { registeredCgroups[cgroup] = merged.id }
+    let merged = try registered.add(registration)
+    // Addresses may have changed hands.
     byAddress.removeAll(keepingCapacity: true)
     let attribution: Attribution = merged.cgroups.isEmpty ? .registeredAddress : .registeredCgroup
     let claim = SessionClaim(id: merged.id, agentType: merged.agentType, attribution: attribution)
     let index = refreshed(session(claim, at: now), policy)
+    if let budget = registration.budget, budget != sessions[Int(index)].ownBudget {
+      sessions[Int(index)].ownBudget = budget
+      takePolicies(index, policy, rearms: true)
+    }
     markUnsaved(index)
     return index
   }
 
-  private mutating func rebuildRegistrations() {
-    registeredSources = NetworkTable()
-    registeredCgroups = [:]
-    for (id, registration) in registered {
-      for source in registration.sources { registeredSources.insert(source, id) }
-      for cgroup in registration.cgroups { registeredCgroups[cgroup] = id }
-    }
-    // Addresses may have changed hands.
-    byAddress.removeAll(keepingCapacity: true)
-  }
-
   /// Raises a session's ceiling by `count` destinations, and arms its flags again.
   mutating func extend(_ index: Int32, by count: Int, policy: PolicySnapshot) {
+    refresh(index, policy)
     sessions[Int(index)].extendedBy += count
     sessions[Int(index)].budgetPolicy?.destinations += count
     sessions[Int(index)].budget.rearm()

@@ -36,12 +36,15 @@ public struct SessionState: Sendable, Hashable {
   public var sources: [IPNetwork]
   /// Control groups registered for it.
   public var cgroups: [String]
+  /// Budgets of its own, given at its registration.
+  public var budget: BudgetOverride?
 
   /// A session's state.
   public init(
     id: String, agentType: String, attribution: Attribution, started: Timestamp, lastSeen: Timestamp,
     ended: Timestamp? = nil, warned: Bool = false, reached: Bool = false, overflow: UInt64 = 0, extendedBy: Int = 0,
-    figures: SessionFigures = SessionFigures(), sources: [IPNetwork] = [], cgroups: [String] = []
+    figures: SessionFigures = SessionFigures(), sources: [IPNetwork] = [], cgroups: [String] = [],
+    budget: BudgetOverride? = nil
   ) {
     self.id = id
     self.agentType = agentType
@@ -56,6 +59,7 @@ public struct SessionState: Sendable, Hashable {
     self.figures = figures
     self.sources = sources
     self.cgroups = cgroups
+    self.budget = budget
   }
 }
 

@@ -114,6 +114,18 @@ public enum StatValue: Sendable, Hashable {
   case count(UInt64)
   /// A text.
   case text(String)
+  /// Figures by category.
+  case categories([CategoryFigures])
+}
+
+/// What was counted of one category.
+public struct CategoryFigures: Sendable, Hashable {
+  /// The category's name.
+  public var name: String
+  /// Contacts that were admitted.
+  public var contacts: UInt64
+  /// Distinct destinations.
+  public var destinations: UInt64
 }
 
 /// A flow from its first packet to its last, as far as packets were seen.
@@ -130,6 +142,8 @@ public struct FlowSummary: Hashable, Sendable {
   public var packetsToClient: UInt64
   /// Bytes (IP) from the server.
   public var bytesToClient: UInt64
+  /// Its shape.
+  public var shape: FlowShape?
 }
 
 /// A kind of flag. The names are stable (design, section 6).

@@ -201,12 +201,28 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       for item in flag.evidence { write(item.name, item.value, into: &json) }
       json.close()
       json.close()
+    case .flow(let summary): if let shape = summary.shape { write(shape, summary, into: &json) }
     case .tls(let hello): writeTraits(hello, into: &json)
     case .quic(_, let hello): if let hello { writeTraits(hello, into: &json) }
     case .http(let head): writeOddities(head.oddities, into: &json)
     case .dnsQuery(let message), .dnsAnswer(let message): writeOddities(message.oddities, into: &json)
     default: break
     }
+    json.close()
+  }
+
+  private func write(_ shape: FlowShape, _ summary: FlowSummary, into json: inout JSONWriter) {
+    json.key("shape")
+    json.open()
+    json.member("protocol", shape.proto.word)
+    json.member("naming", shape.naming.word)
+    json.member("bytes_out", shape.sent)
+    if let received = shape.received { json.member("bytes_in", received) }
+    json.member("packets_out", summary.packetsToServer)
+    json.member("packets_in", summary.packetsToClient)
+    json.member("duration_ms", shape.duration)
+    json.member("longest_gap_ms", shape.longestGap)
+    json.member("mean_gap_ms", shape.meanGap)
     json.close()
   }
 
@@ -225,7 +241,16 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     json.member("action", verdict.action.name)
     json.member("reason", verdict.reason.rawValue)
     if let would = verdict.would { json.member("would", would.name) }
-    if let match = verdict.list {
+    if let match = verdict.list, let overlay = match.overlay {
+      json.key("overlay")
+      json.open()
+      json.member("id", overlay.id)
+      json.member("kind", overlay.kind.rawValue)
+      json.member("entry", match.entry)
+      json.member("who", overlay.who)
+      json.member("why", overlay.why)
+      json.close()
+    } else if let match = verdict.list {
       json.key("list")
       json.open()
       json.member("name", match.list)
@@ -244,6 +269,16 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     switch value {
     case .count(let count): json.value(count)
     case .text(let text): json.value(text)
+    case .categories(let figures):
+      json.open()
+      for category in figures {
+        json.key(category.name)
+        json.open()
+        json.member("contacts", category.contacts)
+        json.member("destinations", category.destinations)
+        json.close()
+      }
+      json.close()
     }
   }
 

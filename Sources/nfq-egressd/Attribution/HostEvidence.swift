@@ -14,14 +14,13 @@ final class HostEvidence: SessionEvidence {
   private var watched: [String: String] = [:]
   private let mount: CgroupMount?
   private var registered: Set<String> = []
-  private var toldStale: Set<String> = []
   private var lastLook = Timestamp(nanoseconds: 0)
   /// The leases of containers' addresses.
   var leases = AddressLeases()
 
   /// Evidence under a configuration. Throws when the kernel has no sock_diag.
   init(_ configuration: Configuration) throws(SocketDiagnosisError) {
-    slotFile = CgroupSlotFile()
+    slotFile = CgroupSlotFile(runDirectory: configuration.rules.directory)
     let mount = CgroupMount.find()
     self.mount = mount
     let rules = CgroupRules(
@@ -119,24 +118,15 @@ final class HostEvidence: SessionEvidence {
     SessionClaim(id: lease.session, agentType: lease.holder.agentType, attribution: .container)
   }
 
-  /// What a look at the host found.
-  struct Changes {
-    /// Sessions whose control group is gone.
-    var goneSessions: [String] = []
-    /// Slots whose rule means a control group that was made anew since: what is in it is not queued.
-    var staleSlots: [CgroupSlots.Stale] = []
-  }
-
-  /// Looks, every few seconds, at what may have changed: the rules' slots, and control groups that are gone.
-  func look(at now: Timestamp) -> Changes {
-    guard now.since(lastLook) >= Self.lookInterval || now < lastLook else { return Changes() }
+  /// Looks, every few seconds, at what may have changed: the rules' slots, and control groups that are gone. Gives the
+  /// sessions of those.
+  func look(at now: Timestamp) -> [String] {
+    guard now.since(lastLook) >= Self.lookInterval || now < lastLook else { return [] }
     lastLook = now
     if let slots = slotFile.changed() { cgroups.slots = slots }
-    guard let mount else { return Changes() }
-    let stale = cgroups.staleSlots().filter(\.isMadeAnew)
-    defer { toldStale = Set(stale.map(\.path)) }
+    guard let mount else { return [] }
     let gone = watched.filter { unsafe access(mount.directory(ofCgroup: $0.value), F_OK) != 0 }.map(\.key)
     for session in gone { watched[session] = nil }
-    return Changes(goneSessions: gone, staleSlots: stale.filter { !toldStale.contains($0.path) })
+    return gone
   }
 }

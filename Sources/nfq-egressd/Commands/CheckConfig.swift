@@ -29,6 +29,10 @@ struct CheckConfig: ParsableCommand {
       throw ExitCode.badConfiguration
     }
     for warning in loaded.warnings { HostServices.complain("\(file):\(warning) (warning)") }
+    if let obstacle = RulesRecord.obstacle(loaded.configuration.rules) {
+      HostServices.complain(
+        "\(file): rules.repair: rules of control groups that are made anew cannot be made again: \(obstacle) (warning)")
+    }
     if effective {
       print(EffectivePolicy.yaml(loaded.configuration), terminator: "")
     } else {

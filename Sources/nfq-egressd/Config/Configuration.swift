@@ -5,6 +5,7 @@ struct Configuration: Sendable, Equatable {
   var mode = Mode.enforce
   var queues = Queues()
   var marks = Marks()
+  var rules = Rules()
   var onFailure = OnFailure()
   var limits = Limits()
   /// Networks that are never external, beside the IANA special-purpose ranges.
@@ -19,6 +20,9 @@ struct Configuration: Sendable, Equatable {
   var denyLists = [DenyListSource(name: "builtin-metadata", origin: .builtin(.cloudMetadata), action: .reject)]
   /// What no deny-list may deny.
   var denyExceptions: [DenyTarget] = []
+  /// Where the categories of names come from. Of two entries with the same name the later list's counts, and any of
+  /// them before a built-in one.
+  var categories: [CategorySource] = [.builtin]
   /// Agent types by name; `unattributed` is always among them.
   var agentTypes = [AgentType.unattributedName: AgentType.unattributed]
   /// Where sessions come from.
@@ -45,6 +49,23 @@ struct Configuration: Sendable, Equatable {
   struct Marks: Sendable, Equatable {
     /// The bits of packet mark and connmark that are ours.
     var mask: UInt32 = 0xff00_0000
+  }
+
+  /// What `iptables-setup.sh` did on this host.
+  struct Rules: Sendable, Equatable {
+    /// Who makes the rules again when a control group of `--cgroup` was made anew.
+    enum Repair: Sendable, Equatable {
+      /// The script that install recorded.
+      case recorded
+      /// The script at a path.
+      case script(String)
+      /// Nobody; it is told all the same.
+      case off
+    }
+
+    var repair = Repair.recorded
+    /// Where install keeps its records (its NFQ_EGRESSD_RUN_DIR).
+    var directory = "/run/nfq-egressd"
   }
 
   /// What happens in each condition in which a packet cannot be judged as usual.
@@ -114,6 +135,8 @@ struct Configuration: Sendable, Equatable {
     /// The SQLite file; nil keeps everything in memory.
     var path: String? = "/var/lib/nfq-egressd/state.sqlite"
     var durability = Durability.relaxed
+    /// Time after which a session that ended is forgotten; nil for never.
+    var keepEnded: TimeSpan? = TimeSpan(seconds: 30 * 86_400)
   }
 
   struct Events: Sendable, Equatable {
@@ -145,6 +168,8 @@ struct AgentType: Sendable, Equatable {
   var budget = Budget()
   /// None unless it is configured.
   var uploadBudget: UploadBudget?
+  /// What is done about destinations of a category, by its name; `accept` where none is given.
+  var categoryActions: [String: CategoryAction] = [:]
   var shape = Shape()
 
   /// From where on the shape of what is sent is flagged.
@@ -157,6 +182,28 @@ struct AgentType: Sendable, Equatable {
     var uniqueLabels = 200
     /// The time over which both are counted.
     var labelWindow = TimeSpan(seconds: 3_600)
+    /// Bytes sent in one flow or request.
+    var uploadBytes = ByteCount(bytes: 50_000_000)
+    /// Sent over received in it.
+    var uploadRatio = 5.0
+    /// Bytes sent by a session in 24 hours.
+    var uploadVolume = ByteCount(bytes: 500_000_000)
+    /// Bytes of small uploads.
+    var dripBytes = ByteCount(bytes: 1_000_000)
+    /// Small uploads to one destination.
+    var dripUploads = 200
+    /// Contacts at regular intervals.
+    var beaconContacts = 12
+    /// The time for which they have been regular.
+    var beaconSpan = TimeSpan(seconds: 1_800)
+    /// Median deviation of the intervals over their median.
+    var beaconJitter = 0.1
+    /// Protocols that are expected.
+    var protocols = ProtocolSet.ordinary.words
+    /// Ports that are not odd for any protocol, beside the usual ones.
+    var ports: [UInt16] = []
+    /// Registrable domains whose regular calls and small uploads are ordinary, beside those built in.
+    var services: [HostName] = []
   }
 
   /// The ceiling on distinct external destinations.
@@ -202,6 +249,20 @@ struct DenyListSource: Sendable, Equatable {
   var origin: Origin
   /// `reject` or `drop`.
   var action: Action
+}
+
+/// A member of `categories`.
+enum CategorySource: Sendable, Equatable {
+  /// The table that comes with the daemon.
+  case builtin
+  /// A file of names of one category; an absolute path.
+  case file(category: String, path: String, format: ListFormat)
+
+  /// The formats that hold names.
+  static let formats: [ListFormat] = [.domains, .hosts]
+
+  /// The name of the built-in table.
+  static let builtinName = "default"
 }
 
 /// How a list file is written.

@@ -8,6 +8,9 @@ extension ConfigurationDecoder {
   /// Shorter than a minute and a slow resolver would hide a burst; longer than a day no state is kept for.
   private static let labelWindowRange = TimeSpan(seconds: 60)...TimeSpan(seconds: 86_400)
 
+  /// Nothing is regular in a few seconds; beyond a week no session lasts.
+  private static let beaconSpanRange = TimeSpan(seconds: 10)...TimeSpan(seconds: 7 * 86_400)
+
   func decodeDenyLists(_ top: ConfigurationMapping, _ result: inout Result) {
     guard let members = top["denyLists"]?.members() else { return }
     result.configuration.denyLists = []
@@ -63,6 +66,9 @@ extension ConfigurationDecoder {
         if let share = budget["warnAt"]?.decimal(in: 0...1) { type.budget.warnAt = share }
       }
       if let budget = members?.mapping("uploadBudget") { type.uploadBudget = uploadBudget(budget) }
+      if let actions = members?.mapping("categoryActions") {
+        type.categoryActions = categoryActions(actions, configuration)
+      }
       if let shape = members?.mapping("shape") { decodeShape(shape, &type.shape) }
       configuration.agentTypes[name] = type
     }
@@ -73,6 +79,27 @@ extension ConfigurationDecoder {
     if let bytes = mapping["encodedHostBytes"]?.byteCount() { shape.encodedHostBytes = bytes }
     mapping.read("uniqueLabels", into: &shape.uniqueLabels, in: 16...100_000)
     if let window = mapping["labelWindow"]?.timeSpan(in: Self.labelWindowRange) { shape.labelWindow = window }
+    decodeTraffic(mapping, &shape)
+  }
+
+  /// What is told by flows and sessions over time.
+  private func decodeTraffic(_ mapping: ConfigurationMapping, _ shape: inout AgentType.Shape) {
+    if let bytes = mapping["uploadBytes"]?.byteCount() { shape.uploadBytes = bytes }
+    if let ratio = mapping["uploadRatio"]?.decimal(in: 1...1_000) { shape.uploadRatio = ratio }
+    if let bytes = mapping["uploadVolume"]?.byteCount() { shape.uploadVolume = bytes }
+    if let bytes = mapping["dripBytes"]?.byteCount() { shape.dripBytes = bytes }
+    mapping.read("dripUploads", into: &shape.dripUploads, in: 16...1_000_000)
+    mapping.read("beaconContacts", into: &shape.beaconContacts, in: 6...100_000)
+    if let span = mapping["beaconSpan"]?.timeSpan(in: Self.beaconSpanRange) { shape.beaconSpan = span }
+    if let share = mapping["beaconJitter"]?.decimal(in: 0...0.5) { shape.beaconJitter = share }
+    if let members = mapping["protocols"]?.members() {
+      let words = ProtocolClass.allCases.filter { $0 != .unknown }.map { ($0.word, $0) }
+      shape.protocols = ProtocolSet(members.compactMap { $0.choice(words) }).words
+    }
+    if let members = mapping["ports"]?.members() {
+      shape.ports = members.compactMap { $0.integer(in: 1...UInt16.max) }
+    }
+    if let members = mapping["services"]?.members() { shape.services = members.compactMap { name($0) } }
   }
 
   private func uploadBudget(_ mapping: ConfigurationMapping) -> AgentType.UploadBudget? {
@@ -199,12 +226,12 @@ extension ConfigurationDecoder {
     return nil
   }
 
-  private func word(_ value: ConfigurationValue, _ meaning: String) -> String? {
+  func word(_ value: ConfigurationValue, _ meaning: String) -> String? {
     guard let text = value.text(meaning), isWord(text, value, meaning) else { return nil }
     return text
   }
 
-  private func isWord(_ text: String, _ value: ConfigurationValue, _ meaning: String) -> Bool {
+  func isWord(_ text: String, _ value: ConfigurationValue, _ meaning: String) -> Bool {
     guard SessionWord.isUsable(text) else {
       value.fault("\(quoted(text)) cannot be \(meaning); use \(SessionWord.rule)")
       return false

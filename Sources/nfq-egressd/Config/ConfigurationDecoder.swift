@@ -14,6 +14,8 @@ struct ConfigurationDecoder {
     var configuration = Configuration()
     /// One for each of `configuration.denyLists`; empty when the file does not name any.
     var listPlaces: [ConfigurationValue] = []
+    /// The same for `configuration.categories`.
+    var categoryPlaces: [ConfigurationValue] = []
   }
 
   func decode(_ root: ConfigurationValue) -> Result {
@@ -23,6 +25,7 @@ struct ConfigurationDecoder {
       decodeQueueing(top, &result.configuration)
       decodeNetworks(top, &result.configuration)
       decodeDenyLists(top, &result)
+      decodeCategories(top, &result)
       decodeAgentTypes(top, &result.configuration)
       decodeSessions(top, &result.configuration)
       decodeControl(top, &result.configuration)
@@ -59,6 +62,7 @@ struct ConfigurationDecoder {
         value.fault("must have exactly 8 neighbouring bits set (2 of state, 6 of slot); write for example 0xff000000")
       }
     }
+    decodeRules(top, &configuration)
     if let conditions = top.mapping("onFailure") {
       conditions.read("daemonAbsent", into: &configuration.onFailure.daemonAbsent)
       conditions.read("queueFull", into: &configuration.onFailure.queueFull)
@@ -89,6 +93,25 @@ struct ConfigurationDecoder {
     }
   }
 
+  private func decodeRules(_ top: ConfigurationMapping, _ configuration: inout Configuration) {
+    guard let rules = top.mapping("rules") else { return }
+    if let value = rules["directory"], let path = filePath(value, "the path of a directory") {
+      configuration.rules.directory = path
+    }
+    guard let value = rules["repair"] else { return }
+    if value.isWord("recorded") {
+      configuration.rules.repair = .recorded
+    } else if value.isWord("none") {
+      configuration.rules.repair = .off
+    } else if let path = filePath(value, "'recorded', 'none' or the path of iptables-setup.sh") {
+      do throws(FileError) {
+        configuration.rules.repair = .script(try RepairScript(checking: path).path)
+      } catch {
+        value.fault("\(quoted(path)) \(error)")
+      }
+    }
+  }
+
   private func decodeControl(_ top: ConfigurationMapping, _ configuration: inout Configuration) {
     guard let control = top.mapping("control") else { return }
     if let value = control["socket"], let path = filePath(value, "the path of a socket") {
@@ -108,12 +131,17 @@ struct ConfigurationDecoder {
     }
   }
 
+  private static let keepEndedRange = TimeSpan(seconds: 60)...TimeSpan(seconds: 3_660 * 86_400)
+
   private func decodeStore(_ top: ConfigurationMapping, _ configuration: inout Configuration) {
     guard let store = top.mapping("store") else { return }
     if let value = store["path"], let path = filePath(value, "the path of a file, or 'none'") {
       configuration.store.path = value.isWord("none") ? nil : path
     }
     store.read("durability", into: &configuration.store.durability)
+    if let value = store["keepEnded"], let time = value.timeSpanOrNever(in: Self.keepEndedRange) {
+      configuration.store.keepEnded = time
+    }
   }
 
   /// A path that cannot be standard output or input.

@@ -37,9 +37,11 @@ struct ConfigurationLoader {
   var resolverFile = "/etc/resolv.conf"
 
   /// Reads `file`. Every entry of every list goes to `entry`, with the list's index in `denyLists`; when this throws,
-  /// what was given must be thrown away.
+  /// what was given must be thrown away. Those of category files go to `categoryEntry`, with the index in
+  /// `categories`, the last file first: its entries count before those of the files above it.
   func load(
-    _ file: String, entry: (Int, ListEntry) -> Void = { _, _ in }
+    _ file: String, entry: (Int, ListEntry) -> Void = { _, _ in },
+    categoryEntry: (Int, ListEntry) -> Void = { _, _ in }
   ) throws(ConfigurationFaults) -> LoadedConfiguration {
     let log = FaultLog()
     var decoded = ConfigurationDecoder.Result()
@@ -49,6 +51,7 @@ struct ConfigurationLoader {
       decoded = decoder.decode(ConfigurationValue(node: root, path: "", schemaPath: "", log: log))
     }
     let lists = loadLists(decoded, log, entry)
+    loadCategories(decoded, log, categoryEntry)
     guard log.faults.isEmpty else { throw ConfigurationFaults(file: file, faults: log.sorted) }
     return LoadedConfiguration(
       file: file, configuration: decoded.configuration, lists: lists, warnings: log.warnings)
@@ -86,6 +89,24 @@ struct ConfigurationLoader {
       }
     }
     return lists
+  }
+
+  private func loadCategories(
+    _ decoded: ConfigurationDecoder.Result, _ log: FaultLog, _ entry: (Int, ListEntry) -> Void
+  ) {
+    for (index, source) in decoded.configuration.categories.enumerated().reversed() {
+      guard case .file(let category, let path, let format) = source else { continue }
+      let place = index < decoded.categoryPlaces.count ? decoded.categoryPlaces[index] : nil
+      let list = "the names of category \(quoted(category))"
+      do throws(FileError) {
+        let report = try ListFile.read(path, format, suffixes: suffixes) { entry(index, $0) }.report
+        for bad in report.samples { place?.warn("\(list), \(bad)") }
+        let unshown = report.badLines - report.samples.count
+        if unshown > 0 { place?.warn("\(list), \(unshown) more lines are not usable") }
+      } catch {
+        place?.fault("\(list): the file \(error)")
+      }
+    }
   }
 
   private func systemResolvers() -> [IPAddress] {

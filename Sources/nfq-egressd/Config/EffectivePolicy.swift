@@ -19,6 +19,13 @@ struct EffectivePolicy {
     add(1, "length: \(configuration.queues.length)")
     add(0, "marks:")
     add(1, "mask: 0x\(String(configuration.marks.mask, radix: 16))")
+    add(0, "rules:")
+    switch configuration.rules.repair {
+    case .recorded: add(1, "repair: recorded")
+    case .off: add(1, "repair: none")
+    case .script(let path): add(1, "repair: \(scalar(path))")
+    }
+    add(1, "directory: \(scalar(configuration.rules.directory))")
     add(0, "onFailure:")
     add(1, "daemonAbsent: \(configuration.onFailure.daemonAbsent.rawValue)")
     add(1, "queueFull: \(configuration.onFailure.queueFull.rawValue)")
@@ -38,6 +45,7 @@ struct EffectivePolicy {
     list("trustedResolvers", configuration.trustedResolvers.map(\.description))
     writeDenyLists(configuration.denyLists)
     list("denyExceptions", configuration.denyExceptions.map(\.description))
+    writeCategories(configuration.categories)
     add(0, "agentTypes:")
     for (name, type) in configuration.agentTypes.sorted(by: { $0.key < $1.key }) {
       add(1, "\(scalar(name)):")
@@ -52,6 +60,10 @@ struct EffectivePolicy {
         add(3, "window: \(uploads.window.rawValue)")
         add(3, "onReach: \(uploads.onReach.rawValue)")
       }
+      if !type.categoryActions.isEmpty { add(2, "categoryActions:") }
+      for (category, action) in type.categoryActions.sorted(by: { $0.key < $1.key }) {
+        add(3, "\(scalar(category)): \(action.name)")
+      }
       write(type.shape)
     }
     writeSessions(configuration.sessions)
@@ -63,6 +75,7 @@ struct EffectivePolicy {
     add(0, "store:")
     add(1, "path: \(configuration.store.path.map { scalar($0) } ?? "none")")
     add(1, "durability: \(configuration.store.durability.rawValue)")
+    add(1, "keepEnded: \(configuration.store.keepEnded?.description ?? "never")")
     add(0, "events:")
     add(1, "path: \(scalar(configuration.events.path))")
   }
@@ -73,6 +86,17 @@ struct EffectivePolicy {
     add(3, "encodedHostBytes: \(shape.encodedHostBytes)")
     add(3, "uniqueLabels: \(shape.uniqueLabels)")
     add(3, "labelWindow: \(shape.labelWindow)")
+    add(3, "uploadBytes: \(shape.uploadBytes)")
+    add(3, "uploadRatio: \(shape.uploadRatio)")
+    add(3, "uploadVolume: \(shape.uploadVolume)")
+    add(3, "dripBytes: \(shape.dripBytes)")
+    add(3, "dripUploads: \(shape.dripUploads)")
+    add(3, "beaconContacts: \(shape.beaconContacts)")
+    add(3, "beaconSpan: \(shape.beaconSpan)")
+    add(3, "beaconJitter: \(shape.beaconJitter)")
+    add(3, "protocols: [\(shape.protocols.joined(separator: ", "))]")
+    add(3, "ports: [\(shape.ports.map { "\($0)" }.joined(separator: ", "))]")
+    add(3, "services: [\(shape.services.map { scalar($0.text) }.joined(separator: ", "))]")
   }
 
   private mutating func writeDenyLists(_ lists: [DenyListSource]) {
@@ -86,6 +110,19 @@ struct EffectivePolicy {
         add(2, "format: \(format.rawValue)")
       }
       add(2, "action: \(source.action.word)")
+    }
+  }
+
+  private mutating func writeCategories(_ sources: [CategorySource]) {
+    add(0, sources.isEmpty ? "categories: []" : "categories:")
+    for source in sources {
+      switch source {
+      case .builtin: add(1, "- builtin: \(CategorySource.builtinName)")
+      case .file(let category, let path, let format):
+        add(1, "- category: \(scalar(category))")
+        add(2, "path: \(scalar(path))")
+        add(2, "format: \(format.rawValue)")
+      }
     }
   }
 

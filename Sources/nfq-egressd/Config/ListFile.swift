@@ -25,11 +25,19 @@ enum ListFile {
       let report = ListReport(lines: targets.count, entries: targets.count, goodLines: targets.count)
       return LoadedList(source: source, report: report)
     case .file(let path, let format):
-      var parser = ListParser(format: format, suffixes: suffixes)
-      let facts = try FileBytes.read(path, limit: maximumSize) { parser.feed($0, emit: emit) }
-      let report = parser.finish(emit: emit)
-      if let refusal = report.refusal { throw FileError(description: "\(refusal); mend the list or its format") }
-      return LoadedList(source: source, report: report, modified: facts.modified)
+      let (report, modified) = try read(path, format, suffixes: suffixes, emit: emit)
+      return LoadedList(source: source, report: report, modified: modified)
     }
+  }
+
+  /// Gives out the entries of a file, as `load` does.
+  static func read(
+    _ path: String, _ format: ListFormat, suffixes: PublicSuffixes, emit: (ListEntry) -> Void
+  ) throws(FileError) -> (report: ListReport, modified: Timestamp?) {
+    var parser = ListParser(format: format, suffixes: suffixes)
+    let facts = try FileBytes.read(path, limit: maximumSize) { parser.feed($0, emit: emit) }
+    let report = parser.finish(emit: emit)
+    if let refusal = report.refusal { throw FileError(description: "\(refusal); mend the list or its format") }
+    return (report, facts.modified)
   }
 }

@@ -12,18 +12,33 @@ struct PolicyCompiler {
   /// Keys the name tables; secret in live use.
   var seed: UInt64
 
-  /// Reads `file` and compiles it. Throws every fault of the file at once.
-  func compile(file: String, epoch: UInt32) throws(ConfigurationFaults) -> CompiledPolicy {
+  /// Reads `file` and compiles it. Throws every fault of the file at once. The names of the policy before keep their
+  /// numbers.
+  func compile(
+    file: String, epoch: UInt32, categoryNames: CategoryNames = CategoryNames()
+  ) throws(ConfigurationFaults) -> CompiledPolicy {
     var domains = DomainSet(seed: seed)
     var networks = NetworkTable<ListPosition>()
-    let loaded = try ConfigurationLoader(suffixes: suffixes).load(file) { list, entry in
-      let position = ListPosition(list: list, line: entry.line)
-      switch entry.target {
-      case .name(let name): domains.insert(name, at: position)
-      case .network(let network): networks.insert(network, position)
-      }
+    var categories = CategoryTable(names: categoryNames, seed: seed)
+    let loaded = try ConfigurationLoader(suffixes: suffixes).load(
+      file,
+      entry: { list, entry in
+        let position = ListPosition(list: list, line: entry.line)
+        switch entry.target {
+        case .name(let name): domains.insert(name, at: position)
+        case .network(let network): networks.insert(network, position)
+        }
+      },
+      categoryEntry: { list, entry in
+        if case .name(let name) = entry.target { categories.insert(name, list: list, line: entry.line) }
+      })
+    guard complete(&categories, loaded.configuration.categories) else {
+      let message =
+        "more than \(CategoryNames.maximumCount) categories, counting those of earlier configurations; restart the daemon"
+      throw ConfigurationFaults(
+        file: file, faults: [ConfigurationFault(line: 0, column: 0, key: "categories", message: message)])
     }
-    var parts = self.parts(loaded.configuration)
+    var parts = self.parts(loaded.configuration, categories)
     parts.deniedDomains = domains
     parts.deniedNetworks = networks
     parts.lists = loaded.lists.map { list in
@@ -34,7 +49,30 @@ struct PolicyCompiler {
 
   /// The policy of a configuration without lists: for replay without a file.
   func parts(_ configuration: Configuration) -> PolicySnapshot.Parts {
+    var categories = CategoryTable(seed: seed)
+    _ = complete(&categories, configuration.categories.filter { $0 == .builtin })
+    return parts(configuration, categories)
+  }
+
+  /// Names the lists whose entries are in `table`, in the configuration's order, and adds the built-in ones behind them.
+  /// False when there are too many categories.
+  private func complete(_ table: inout CategoryTable, _ sources: [CategorySource]) -> Bool {
+    for source in sources {
+      switch source {
+      // Holds its place: lists are numbered as the configuration has them.
+      case .builtin: _ = table.addList(CategoryList(source: BuiltinCategories.prefix, category: .unknown))
+      case .file(let name, let path, _):
+        guard let category = table.names.add(name) else { return false }
+        _ = table.addList(CategoryList(source: path, category: category))
+      }
+    }
+    if sources.contains(.builtin) { BuiltinCategories.add(to: &table, suffixes: suffixes) }
+    return true
+  }
+
+  private func parts(_ configuration: Configuration, _ categories: CategoryTable) -> PolicySnapshot.Parts {
     var parts = PolicySnapshot.Parts()
+    parts.categories = categories
     parts.mode = configuration.mode == .observe ? .observe : .enforce
     parts.exceptions.malformed = configuration.onFailure.malformed
     parts.exceptions.helloIncomplete = configuration.onFailure.helloIncomplete
@@ -60,6 +98,9 @@ struct PolicyCompiler {
           bytes: UInt64($0.bytes.bytes.magnitude), window: window($0.window), onReach: reach($0.onReach))
       }
       var compiled = PacketInspect.AgentType(name: name, budget: budget, uploadBudget: uploads)
+      for (category, action) in type.categoryActions {
+        if let category = categories.names.category(named: category) { compiled.categoryActions[category] = action }
+      }
       compiled.shape = shape(type.shape)
       parts.agentTypes[name] = compiled
     }
@@ -78,6 +119,17 @@ struct PolicyCompiler {
     policy.encodedHostBytes = Int(clamping: shape.encodedHostBytes.bytes)
     policy.uniqueLabels = shape.uniqueLabels
     policy.labelWindow = shape.labelWindow.nanoseconds
+    policy.uploadBytes = shape.uploadBytes.bytes.magnitude
+    policy.uploadRatio = shape.uploadRatio
+    policy.uploadVolume = shape.uploadVolume.bytes.magnitude
+    policy.dripBytes = shape.dripBytes.bytes.magnitude
+    policy.dripUploads = shape.dripUploads
+    policy.beaconContacts = shape.beaconContacts
+    policy.beaconSpan = shape.beaconSpan.nanoseconds
+    policy.beaconJitter = shape.beaconJitter
+    policy.protocols = ProtocolSet(shape.protocols.compactMap { ProtocolClass(word: $0) })
+    policy.ports = shape.ports
+    policy.services = shape.services.map(\.text)
     return policy
   }
 

@@ -8,6 +8,10 @@ enum ControlCommand: Sendable, Equatable {
   case list(agentType: String?)
   case show(String)
   case extend(String, by: Int)
+  /// Whether a session lives. What was put into the policy before is in force when it is answered.
+  case settle(String)
+  /// Carried out by the `OverlayDesk`, not on the queue's thread.
+  case overlay(OverlayCommand)
 }
 
 /// What came of it, as plain values: made on the queue's thread, written out elsewhere.
@@ -15,6 +19,7 @@ enum ControlOutcome: Sendable {
   case session(SessionOverview)
   case sessions([SessionOverview])
   case detail(SessionDetail)
+  case lives(Bool)
   case failed(SessionCommandError)
 }
 
@@ -24,7 +29,7 @@ extension ControlCommand {
     switch self {
     case .start(let registration): registration.id
     case .end(let id): id
-    case .list, .show, .extend: nil
+    case .list, .show, .extend, .settle, .overlay: nil
     }
   }
 
@@ -36,10 +41,13 @@ extension ControlCommand {
       switch self {
       case .start(let registration): return .session(try inspector.startSession(registration, at: now))
       case .end(let id): return .session(try inspector.endSession(id, at: now, into: &sink))
-      case .list(nil): return .sessions(inspector.sessionOverviews())
-      case .list(let type?): return .sessions(inspector.sessionOverviews().filter { $0.agentType == type })
+      case .list(let type):
+        inspector.refreshSessions()
+        return .sessions(inspector.sessionOverviews().filter { type == nil || $0.agentType == type })
       case .show(let id): return .detail(try inspector.sessionDetail(id))
       case .extend(let id, let count): return .session(try inspector.extendBudget(of: id, by: count))
+      case .settle(let id): return .lives(inspector.sessions.index(of: id) != nil)
+      case .overlay: return .lives(false)
       }
     } catch {
       return .failed(error)
@@ -56,9 +64,10 @@ extension ControlResponse {
     case .sessions(let overviews): sessions = overviews.map { ControlSession($0) }
     case .detail(let detail):
       session = ControlSession(detail.overview)
-      destinations = detail.destinations.map { ControlDestination($0.key, $0.record) }
+      destinations = detail.destinations.map { ControlDestination($0.key, $0.record, detail.categoryNames) }
       addresses = detail.sources.map(\.shortText)
       cgroups = detail.cgroups
+    case .lives(let lives): self.lives = lives
     case .failed(let error): self.init(ControlError(error))
     }
   }
@@ -106,12 +115,13 @@ extension ControlSession {
 
 extension ControlDestination {
   /// The wire form of a destination.
-  init(_ key: DestinationKey, _ record: DestinationRecord) {
+  init(_ key: DestinationKey, _ record: DestinationRecord, _ names: CategoryNames = CategoryNames()) {
     destination = key.text
     evidence = record.evidence.rawValue
     firstSeen = record.firstSeen.unixSeconds
     lastSeen = record.lastSeen.unixSeconds
     contacts = record.contacts
+    category = names[record.category]
   }
 }
 

@@ -5,6 +5,8 @@ struct ControlConnection: ~Copyable {
   private static let pieceLength = 16_384
 
   let descriptor: Int32
+  /// Who asks.
+  let peer: ControlPeer?
   /// When it is closed unless something was completed by then.
   private(set) var deadline: ContinuousClock.Instant
   private let patience: Duration
@@ -18,6 +20,7 @@ struct ControlConnection: ~Copyable {
 
   init(_ descriptor: Int32, patience: Duration) {
     self.descriptor = descriptor
+    peer = ControlPeer(of: descriptor)
     self.patience = patience
     deadline = .now + patience
   }
@@ -38,11 +41,11 @@ struct ControlConnection: ~Copyable {
   }
 
   /// Reads and writes what is possible now, and answers each whole line.
-  mutating func proceed(_ answer: (ArraySlice<UInt8>) -> [UInt8]) {
+  mutating func proceed(_ answer: (ArraySlice<UInt8>, ControlPeer?) -> [UInt8]) {
     if output.isEmpty { read() } else { write() }
     while output.isEmpty, let line = nextLine() {
       switch line {
-      case .whole(let bytes): output = answer(bytes)
+      case .whole(let bytes): output = answer(bytes, peer)
       case .tooLong:
         output = ControlService.encode(
           ControlResponse(

@@ -15,15 +15,23 @@ enum ControlProtocol {
 
 /// What can be asked for. The raw values stand on the wire.
 enum ControlVerb: String, CaseIterable, Sendable {
-  case start, end, list, show, extend
+  case start, end, list, show, extend, block, unblock
+  case overlayAdd = "overlay-add"
+  case overlayList = "overlay-list"
+  case overlayRemove = "overlay-remove"
 
   /// The fields beside `version` and `command` that it takes.
   var fields: Set<String> {
     switch self {
-    case .start: ["id", "agent_type", "addresses", "cgroups", "pids"]
+    case .start: ["id", "agent_type", "addresses", "cgroups", "pids", "budget"]
     case .end, .show: ["id"]
     case .list: ["agent_type"]
     case .extend: ["id", "destinations"]
+    case .block: ["id", "why", "who", "lasts"]
+    case .unblock: ["id", "why", "who"]
+    case .overlayAdd: ["kind", "subject", "scope", "budget", "why", "who", "lasts"]
+    case .overlayList: ["id"]
+    case .overlayRemove: ["overlay", "why", "who"]
     }
   }
 }
@@ -42,11 +50,26 @@ struct ControlRequest: Codable, Sendable, Equatable {
   var pids: [Int32]?
   /// By how many destinations to extend.
   var destinations: Int?
+  /// Budgets of a session or an overlay.
+  var budget: ControlBudget?
+  /// An overlay's number.
+  var overlay: UInt64?
+  /// What an overlay is.
+  var kind: String?
+  /// A host name, address or network.
+  var subject: String?
+  /// `session:ID`, `type:NAME` or `all`.
+  var scope: String?
+  var why: String?
+  /// Who decided, where it is not who asks.
+  var who: String?
+  /// Seconds after which an overlay ends by itself.
+  var lasts: Int64?
 
   enum CodingKeys: String, CodingKey {
     case version, command, id
     case agentType = "agent_type"
-    case addresses, cgroups, pids, destinations
+    case addresses, cgroups, pids, destinations, budget, overlay, kind, subject, scope, why, who, lasts
   }
 
   init(_ verb: ControlVerb, id: String? = nil) {
@@ -76,6 +99,8 @@ enum ControlErrorCode: String, Codable, Sendable, CaseIterable {
   case noSuchProcess = "no-such-process"
   /// The process has no control group of its own on the v2 hierarchy.
   case noCgroup = "no-cgroup"
+  case unknownOverlay = "unknown-overlay"
+  case tooManyOverlays = "too-many-overlays"
 }
 
 /// An error as it stands on the wire.
@@ -101,6 +126,13 @@ struct ControlResponse: Codable, Sendable, Equatable {
   /// What was registered for the session shown.
   var addresses: [String]?
   var cgroups: [String]?
+  /// The overlay that was added or removed.
+  var overlay: ControlOverlay?
+  var overlays: [ControlOverlay]?
+  /// Where the change was kept: `store`, `memory` or `waiting`.
+  var kept: String?
+  /// Whether the session that an overlay names lives now.
+  var lives: Bool?
 
   init() {}
 
@@ -164,9 +196,11 @@ struct ControlDestination: Codable, Sendable, Equatable {
   var firstSeen: Double
   var lastSeen: Double
   var contacts: UInt32
+  /// The category at the latest contact; absent from older daemons.
+  var category: String?
 
   enum CodingKeys: String, CodingKey {
-    case destination, evidence
+    case destination, evidence, category
     case firstSeen = "first_seen"
     case lastSeen = "last_seen"
     case contacts

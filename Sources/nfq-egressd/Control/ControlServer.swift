@@ -40,7 +40,7 @@ final class ControlServer: Sendable {
         return
       }
       for (index, entry) in polled.dropFirst().enumerated() where entry.revents != 0 {
-        connections.proceed(index, service.answer)
+        connections.proceed(index) { service.answer($0, from: $1) }
       }
       connections.removeDone()
       if polled[0].revents != 0 { accept(into: &connections) }
@@ -97,7 +97,9 @@ private struct Connections: ~Copyable {
     return Int32(clamping: max(0, left.seconds * 1_000 + left.attoseconds / 1_000_000_000_000_000 + 1))
   }
 
-  func proceed(_ index: Int, _ answer: (ArraySlice<UInt8>) -> [UInt8]) { boxes[index].connection.proceed(answer) }
+  func proceed(_ index: Int, _ answer: (ArraySlice<UInt8>, ControlPeer?) -> [UInt8]) {
+    boxes[index].connection.proceed(answer)
+  }
 
   mutating func removeDone() {
     let now = ContinuousClock.now

@@ -8,14 +8,23 @@ struct ControlService: Sendable {
   let execute: @Sendable (ControlCommand) -> ControlOutcome?
   /// The control group of a process.
   var cgroup: @Sendable (Int32) throws(ControlError) -> String = ProcessCgroup.path(of:)
+  /// Where overlays are kept.
+  var overlays: OverlayDesk?
+  var reader = OverlayReader()
 
   /// The answer to one line, with its newline.
-  func answer(_ line: ArraySlice<UInt8>) -> [UInt8] {
+  func answer(_ line: ArraySlice<UInt8>, from peer: ControlPeer? = nil) -> [UInt8] {
     do throws(ControlError) {
-      guard let outcome = execute(try command(Data(line))) else {
+      let command = try command(Data(line))
+      if case .overlay(let about) = command, let overlays {
+        return Self.encode(try overlays.perform(about, peer, at: WallClock.now()))
+      }
+      guard let outcome = execute(command) else {
         throw ControlError(.busy, "the packet path did not look in time; nothing was done, try again")
       }
-      return Self.encode(ControlResponse(outcome))
+      var response = ControlResponse(outcome)
+      if case .detail = outcome, let session = response.session { response.overlays = overlays?.overlays(of: session) }
+      return Self.encode(response)
     } catch {
       return Self.encode(ControlResponse(error))
     }
@@ -53,6 +62,7 @@ struct ControlService: Sendable {
       throw ControlError(.badRequest, "'\(verb.rawValue)' has no field \(quoted(unknown)); remove it")
     }
     let request: ControlRequest = try decode(data)
+    if request.budget != nil { try checkBudget(data) }
     switch verb {
     case .start: return .start(try registration(request))
     case .end: return .end(try id(request))
@@ -63,7 +73,27 @@ struct ControlService: Sendable {
         throw ControlError(.badRequest, "'destinations' must be a number from 1 to \(ControlProtocol.maximumExtension)")
       }
       return .extend(try id(request), by: count)
+    case .block: return .overlay(.add(try reader.block(try id(request), request)))
+    case .unblock: return .overlay(.unblock(try id(request), try reader.author(request)))
+    case .overlayAdd: return .overlay(.add(try reader.draft(request)))
+    case .overlayList: return .overlay(.list(session: request.id))
+    case .overlayRemove:
+      guard let overlay = request.overlay else { throw ControlError(.badRequest, "'overlay' is missing: its number") }
+      return .overlay(.remove(overlay, try reader.author(request)))
     }
+  }
+
+  /// A misspelt ceiling must not pass for none.
+  private func checkBudget(_ data: Data) throws(ControlError) {
+    let fields: BudgetFields = try decode(data)
+    let known = Set(ControlBudget.CodingKeys.allCases.map(\.rawValue))
+    if let unknown = fields.budget.keys.filter({ !known.contains($0) }).min() {
+      throw ControlError(.badRequest, "'budget' has no field \(quoted(unknown)); remove it")
+    }
+  }
+
+  private struct BudgetFields: Decodable {
+    var budget: [String: Ignored]
   }
 
   private func id(_ request: ControlRequest) throws(ControlError) -> String {
@@ -89,6 +119,7 @@ struct ControlService: Sendable {
         .badRequest,
         "a session has from 1 to \(ControlProtocol.maximumSources) of 'addresses', 'cgroups' and 'pids', not \(count)")
     }
+    if let budget = request.budget { registration.budget = try reader.budget(budget) }
     for text in request.addresses ?? [] { registration.sources.append(try network(text)) }
     for path in request.cgroups ?? [] { registration.cgroups.append(try ProcessCgroup.checked(path)) }
     for process in request.pids ?? [] { registration.cgroups.append(try cgroup(process)) }

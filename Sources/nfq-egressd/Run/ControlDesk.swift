@@ -16,11 +16,19 @@ final class ControlDesk {
 
   deinit { listener.remove() }
 
-  /// Begins to serve commands, which `queue` carries out.
-  func open(for queue: QueueControl) throws(ControlListener.Failure) {
-    let service = ControlService(execute: { [mailbox] command in
+  /// Begins to serve commands, which `queue` carries out, or `keeper` where they are about overlays.
+  func open(
+    for queue: QueueControl, keeper: PolicyKeeper, suffixes: PublicSuffixes
+  ) throws(ControlListener.Failure) {
+    let execute = { @Sendable [mailbox] (command: ControlCommand) in
       mailbox.perform(command, milliseconds: ControlServer.commandMilliseconds) { queue.wake() }
-    })
+    }
+    var service = ControlService(execute: execute)
+    service.reader.isRegistrySuffix = { suffixes.isRegistrySuffix($0) }
+    service.overlays = OverlayDesk(keeper: keeper) { session in
+      guard case .lives(let lives) = execute(.settle(session)) else { return nil }
+      return lives
+    }
     let server = ControlServer(listener, service: service)
     thread = PlainThread { server.run() }
     guard thread != nil else { throw ControlListener.Failure(description: "no thread for the control socket") }

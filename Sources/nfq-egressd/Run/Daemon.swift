@@ -2,8 +2,8 @@ import Glibc
 import Logging
 import PacketInspect
 
-/// The running daemon: one queue thread, one thread each for events, the store and the control socket, and the main
-/// thread, which waits for signals.
+/// The running daemon: one queue thread, one thread each for events, the store, the control socket and the rules,
+/// and the main thread, which waits for signals.
 struct Daemon {
   /// Seconds between two stats events.
   private static let statsInterval: Int64 = 60
@@ -22,7 +22,8 @@ struct Daemon {
   /// Runs until told to stop. Throws `ConfigurationFaults` for a bad file, `Failure` for anything else.
   func run() throws {
     var random = SystemRandomNumberGenerator()
-    let compiler = PolicyCompiler(suffixes: suffixes, seed: random.next())
+    let seed = random.next()
+    let compiler = PolicyCompiler(suffixes: suffixes, seed: seed)
     var current = try compiler.compile(file: file, epoch: 1)
     warn(current.loaded)
     let configuration = current.loaded.configuration
@@ -33,21 +34,31 @@ struct Daemon {
     var signals = Signals()
     let ring = HandoverRing<Event>(capacity: configuration.limits.eventRing)
     let writer = EventWriter(ring: ring, digest: digest, log: log)
-    guard let writerThread = WriterThread(writer, events) else { throw Failure(description: "no thread for events") }
+    guard let writerThread = writer.start(events) else { throw Failure(description: "no thread for events") }
     defer {
       writer.stop()
       writerThread.join()
     }
     let desk = try ControlDesk(configuration.control, log: log)
     let keeper = configuration.store.path.map {
-      StateKeeper(path: $0, isStrict: configuration.store.durability == .strict, log: log, events: ring)
+      StateKeeper(
+        path: $0, isStrict: configuration.store.durability == .strict,
+        keepEnded: configuration.store.keepEnded?.nanoseconds, log: log, events: ring)
+    }
+    let mailbox = PolicyMailbox()
+    let policy = PolicyKeeper(
+      current, keeper?.overlays ?? OverlayBook(), seed: seed, mailbox: mailbox, outbox: keeper?.writer.overlays
+    ) { kind, figures in ring.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures))) }
+    keeper?.writer.serve(policy)
+    let keeperOfRules = RulesKeeper(configuration.rules, log: log) { kind, figures in
+      ring.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures)))
     }
     let leases = configuration.sessions.containers.map { _ in ContainerLeases(log: log) }
     let links = HandlerLinks(
-      policy: PolicyMailbox(), control: desk.mailbox, store: keeper?.writer, containers: leases,
+      policy: mailbox, control: desk.mailbox, store: keeper?.writer, containers: leases,
       waitsForStore: configuration.store.durability == .strict)
     let queue = try startQueue(
-      configuration, current.snapshot, layout, ring, links, keeper?.sessions ?? [], seed: random.next())
+      configuration, policy.snapshot, layout, ring, links, keeper?.sessions ?? [], seed: random.next())
     // From here on whatever goes wrong ends in order: every packet gets its verdict, every change is written.
     var trouble: (any Error)?
     var watcher: ContainerWatcher?
@@ -55,14 +66,16 @@ struct Daemon {
       guard keeper?.begin() ?? true else { throw Failure(description: "no thread for the store") }
       let control = queue.control
       keeper?.writer.onDurable { control.wake() }
-      try desk.open(for: queue.control)
+      try desk.open(for: queue.control, keeper: policy, suffixes: suffixes)
+      guard keeperOfRules.begin() else { throw Failure(description: "no thread for the rules") }
       watcher = try watch(configuration, leases, queue.control)
-      serve(queue, &signals, &current, compiler, links, ring, writer, keeper)
+      serve(queue, &signals, &current, compiler, policy, links, ring, writer, keeper)
     } catch {
       trouble = error
     }
     desk.close()
     watcher?.stop()
+    keeperOfRules.stop()
     queue.control.stop()
     do { try queue.thread.join() } catch { trouble = error }
     keeper?.end()
@@ -74,7 +87,8 @@ struct Daemon {
   /// Waits for signals, until told to stop or until the queue ends by itself.
   private func serve(
     _ queue: RunningQueue, _ signals: inout Signals, _ current: inout CompiledPolicy, _ compiler: PolicyCompiler,
-    _ links: HandlerLinks, _ ring: HandoverRing<Event>, _ writer: EventWriter, _ keeper: StateKeeper?
+    _ policy: PolicyKeeper, _ links: HandlerLinks, _ ring: HandoverRing<Event>, _ writer: EventWriter,
+    _ keeper: StateKeeper?
   ) {
     let configuration = current.loaded.configuration
     let mode = configuration.mode.rawValue
@@ -86,12 +100,13 @@ struct Daemon {
       case .stop: break serving
       case .reload:
         writer.reopen()
-        reload(compiler, &current, links.policy, ring)
+        reload(compiler, &current, policy, ring)
         queue.control.wake()
       case .none: break
       }
       if queue.hasEnded { break }
       let now = WallClock.now()
+      policy.look(at: now)
       if now.since(lastStats) >= Self.statsInterval * 1_000_000_000 {
         lastStats = now
         ring.add(stats("counters", figures(queue, links, writer, keeper)))
@@ -171,25 +186,26 @@ struct Daemon {
 
   /// Reads everything again. A bad file keeps the last good policy and says so.
   private func reload(
-    _ compiler: PolicyCompiler, _ current: inout CompiledPolicy, _ mailbox: PolicyMailbox, _ ring: HandoverRing<Event>
+    _ compiler: PolicyCompiler, _ current: inout CompiledPolicy, _ policy: PolicyKeeper, _ ring: HandoverRing<Event>
   ) {
     do throws(ConfigurationFaults) {
-      let fresh = try compiler.compile(file: file, epoch: current.snapshot.epoch + 1)
+      let fresh = try compiler.compile(
+        file: file, epoch: 1, categoryNames: current.snapshot.parts.categories.names)
       warn(fresh.loaded)
       for key in needingRestart(current.loaded.configuration, fresh.loaded.configuration) {
         log.warning("\(file): \(key) has changed: it takes effect at the next start")
       }
       current = fresh
-      mailbox.put(fresh.snapshot, of: fresh.loaded.configuration)
+      let epoch = policy.replaceBase(fresh).epoch
       log.info("reloaded: \(fresh.loaded.summary)")
       ring.add(
-        stats("reloaded", [("epoch", .count(UInt64(fresh.snapshot.epoch))), ("summary", .text(fresh.loaded.summary))]))
+        stats("reloaded", [("epoch", .count(UInt64(epoch))), ("summary", .text(fresh.loaded.summary))]))
     } catch {
       log.error("not reloaded, the last good policy stays in force:\n\(error.description)")
       ring.add(
         stats(
           "reload-failed",
-          [("epoch", .count(UInt64(current.snapshot.epoch))), ("faults", .count(UInt64(error.faults.count)))]))
+          [("epoch", .count(UInt64(policy.snapshot.epoch))), ("faults", .count(UInt64(error.faults.count)))]))
     }
   }
 
@@ -197,6 +213,7 @@ struct Daemon {
     var keys: [String] = []
     if old.queues != new.queues { keys.append("queues") }
     if old.marks != new.marks { keys.append("marks") }
+    if old.rules != new.rules { keys.append("rules") }
     if old.limits != new.limits { keys.append("limits") }
     if old.control != new.control { keys.append("control") }
     if old.store != new.store { keys.append("store") }
@@ -208,6 +225,9 @@ struct Daemon {
 
   private func warn(_ loaded: LoadedConfiguration) {
     for warning in loaded.warnings { log.warning("\(file):\(warning)") }
+    if let obstacle = RulesRecord.obstacle(loaded.configuration.rules) {
+      log.warning("rules of control groups that are made anew cannot be made again: \(obstacle)")
+    }
   }
 
   private func stats(_ kind: String, _ figures: [(name: String, value: StatValue)]) -> Event {
@@ -224,7 +244,8 @@ struct Daemon {
     let counts: [(String, UInt64)] = [
       ("packets", inspector.counters.packets), ("accepted", inspector.counters.accepted),
       ("dropped", inspector.counters.dropped), ("rejected", inspector.counters.rejected),
-      ("malformed", inspector.counters.malformed), ("flows", UInt64(inspector.flows)),
+      ("malformed", inspector.counters.malformed), ("foreign", inspector.counters.foreign),
+      ("flows", UInt64(inspector.flows)),
       ("flows_total", inspector.counters.flows), ("flow_table_full", inspector.counters.flowTableFull),
       ("sessions", UInt64(inspector.sessions)), ("quic_hellos", inspector.counters.quicHellos),
       ("quic_unopened", inspector.counters.quicUnopened),

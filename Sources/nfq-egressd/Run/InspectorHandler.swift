@@ -89,14 +89,8 @@ struct InspectorHandler: PacketHandler {
   }
 
   private mutating func lookAtHost(_ now: Timestamp) {
-    guard let changes = evidence?.look(at: now) else { return }
-    for session in changes.goneSessions {
+    for session in evidence?.look(at: now) ?? [] {
       inspector.endGoneSession(session, reason: "cgroup-gone", at: now, into: &outbox)
-    }
-    for slot in changes.staleSlots {
-      let place = [("path", StatValue.text(slot.path)), ("slot", .count(UInt64(slot.slot)))]
-      let figures = place.map { (name: $0.0, value: $0.1) }
-      outbox.record(Event(time: now, body: .stats(kind: "rule-stale", figures: figures)))
     }
   }
 

@@ -7,16 +7,18 @@ final class StateKeeper {
   let writer: StoreWriter
   /// What the store held.
   let sessions: [StoredSession]
+  /// The overlays that it held.
+  let overlays: OverlayBook
   private let store: SessionStore?
   private var thread: PlainThread?
 
   /// Opens the store at `path` and takes up what it holds; makes its directory when that is missing.
-  init(path: String, isStrict: Bool, log: Logger, events: HandoverRing<Event>) {
+  init(path: String, isStrict: Bool, keepEnded: Int64?, log: Logger, events: HandoverRing<Event>) {
     Folder.make(for: path)
-    writer = StoreWriter(path: path, isStrict: isStrict, log: log) { kind, figures in
+    writer = StoreWriter(path: path, isStrict: isStrict, keepEnded: keepEnded, log: log) { kind, figures in
       events.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures)))
     }
-    (store, sessions) = writer.start(at: WallClock.now())
+    (store, sessions, overlays) = writer.start(at: WallClock.now())
   }
 
   /// Begins to write. False when the system gives no thread.

@@ -7,7 +7,7 @@ struct SessionStore {
   /// How long a write waits for another process's lock, in seconds. The writer's thread waits, nobody else.
   private static let lockPatience = 2.0
 
-  private let pool: DatabasePool
+  let pool: DatabasePool
 
   /// Why the store cannot be used just now.
   enum Failure: Error, CustomStringConvertible {
@@ -60,20 +60,24 @@ struct SessionStore {
     return aside
   }
 
-  /// Everything that was stored.
+  /// The sessions that live, with their destinations.
   func load() throws(Failure) -> [StoredSession] {
     do {
       return try pool.read { database in
         var destinations: [String: [DestinationKey: DestinationRecord]] = [:]
         let rows = try Row.fetchCursor(
-          database, sql: "SELECT session, key, firstSeen, lastSeen, contacts, evidence FROM destination")
+          database,
+          sql: """
+            SELECT session, key, firstSeen, destination.lastSeen, contacts, evidence
+            FROM session CROSS JOIN destination ON destination.session = session.id WHERE session.ended IS NULL
+            """)
         while let row = try rows.next() {
           guard let key = DestinationKey(stored: row[1]), let evidence = Evidence(rawValue: row[5]) else { continue }
           destinations[row[0], default: [:]][key] = DestinationRecord(
             firstSeen: Timestamp(nanoseconds: row[2]), lastSeen: Timestamp(nanoseconds: row[3]), contacts: row[4],
             evidence: evidence)
         }
-        return try Row.fetchAll(database, sql: "SELECT * FROM session").compactMap { row in
+        return try Row.fetchAll(database, sql: "SELECT * FROM session WHERE ended IS NULL").compactMap { row in
           guard let attribution = Attribution(rawValue: row["attribution"]) else { return nil }
           var figures = SessionFigures()
           figures.flows = UInt64(bitPattern: row["flows"])
@@ -81,13 +85,13 @@ struct SessionStore {
           figures.bytesIn = UInt64(bitPattern: row["bytesIn"])
           figures.refused = UInt64(bitPattern: row["refused"])
           figures.flags = UInt64(bitPattern: row["flags"])
-          let ended: Int64? = row["ended"]
           let state = SessionState(
             id: row["id"], agentType: row["agentType"], attribution: attribution,
             started: Timestamp(nanoseconds: row["started"]), lastSeen: Timestamp(nanoseconds: row["lastSeen"]),
-            ended: ended.map { Timestamp(nanoseconds: $0) }, warned: row["warned"], reached: row["reached"],
+            warned: row["warned"], reached: row["reached"],
             overflow: UInt64(bitPattern: row["overflow"]), extendedBy: row["extendedBy"], figures: figures,
-            sources: Self.lines(row["sources"]).compactMap { IPNetwork($0) }, cgroups: Self.lines(row["cgroups"]))
+            sources: Self.lines(row["sources"]).compactMap { IPNetwork($0) }, cgroups: Self.lines(row["cgroups"]),
+            budget: Self.budget(row, "budgetDestinations", "budgetUploadBytes", "budgetWindow", "budgetOnReach"))
           return StoredSession(state: state, destinations: destinations[state.id] ?? [:])
         }
       }
@@ -96,11 +100,12 @@ struct SessionStore {
     }
   }
 
-  /// Writes all of `pending` in one transaction, and that the daemon runs.
-  func write(_ pending: PendingState, at now: Timestamp) throws(Failure) {
+  /// Writes all of `pending` and `overlays` in one transaction, and that the daemon runs.
+  func write(_ pending: PendingState, _ overlays: [OverlayChange] = [], at now: Timestamp) throws(Failure) {
     do {
       try pool.write { database in
         try Self.upsert(pending, into: database)
+        try Self.write(overlays, into: database)
         try Self.noteAlive(database, at: now, stopped: false)
       }
     } catch {
@@ -152,14 +157,17 @@ struct SessionStore {
     let session = try database.cachedStatement(
       sql: """
         INSERT INTO session (id, agentType, attribution, started, lastSeen, warned, reached, overflow, ended,
-          extendedBy, flows, bytesOut, bytesIn, refused, flags, sources, cgroups)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          extendedBy, flows, bytesOut, bytesIn, refused, flags, sources, cgroups,
+          budgetDestinations, budgetUploadBytes, budgetWindow, budgetOnReach)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (id) DO UPDATE SET agentType = excluded.agentType, attribution = excluded.attribution,
           started = excluded.started, lastSeen = excluded.lastSeen, warned = excluded.warned,
           reached = excluded.reached, overflow = excluded.overflow, ended = excluded.ended,
           extendedBy = excluded.extendedBy, flows = excluded.flows, bytesOut = excluded.bytesOut,
           bytesIn = excluded.bytesIn, refused = excluded.refused, flags = excluded.flags,
-          sources = excluded.sources, cgroups = excluded.cgroups
+          sources = excluded.sources, cgroups = excluded.cgroups, budgetDestinations = excluded.budgetDestinations,
+          budgetUploadBytes = excluded.budgetUploadBytes, budgetWindow = excluded.budgetWindow,
+          budgetOnReach = excluded.budgetOnReach
         """)
     for state in pending.sessions.values {
       // A session that begins anew under an id that was used before does not inherit what the former one did.
@@ -170,7 +178,9 @@ struct SessionStore {
         state.extendedBy, Int64(bitPattern: state.figures.flows), Int64(bitPattern: state.figures.bytesOut),
         Int64(bitPattern: state.figures.bytesIn), Int64(bitPattern: state.figures.refused),
         Int64(bitPattern: state.figures.flags), state.sources.map(\.description).joined(separator: "\n"),
-        state.cgroups.joined(separator: "\n"),
+        state.cgroups.joined(separator: "\n"), state.budget?.destinations,
+        state.budget?.uploadBytes.map { Int64(bitPattern: $0) }, state.budget?.window?.rawValue,
+        state.budget?.onReach?.rawValue,
       ])
     }
     let put = try database.cachedStatement(

@@ -52,6 +52,53 @@ enum StoreSchema {
         table.add(column: "cgroups", .text).notNull().defaults(to: "")
       }
     }
+    // Reviewers' decisions, and for good who made and ended them.
+    migrator.registerMigration("3 overlays") { database in
+      try database.create(table: "overlay") { table in
+        table.primaryKey("id", .integer)
+        table.column("kind", .text).notNull()
+        table.column("subject", .text).notNull()
+        table.column("scope", .text).notNull()
+        table.column("destinations", .integer)
+        table.column("uploadBytes", .integer)
+        table.column("window", .text)
+        table.column("onReach", .text)
+        table.column("who", .text).notNull()
+        table.column("peer", .text).notNull()
+        table.column("why", .text).notNull()
+        table.column("made", .integer).notNull()
+        table.column("expires", .integer)
+      }
+      try database.create(table: "overlayAudit") { table in
+        table.autoIncrementedPrimaryKey("id")
+        table.column("at", .integer).notNull()
+        table.column("action", .text).notNull()
+        table.column("overlay", .integer).notNull().indexed()
+        table.column("kind", .text).notNull()
+        table.column("subject", .text).notNull()
+        table.column("scope", .text).notNull()
+        table.column("who", .text).notNull()
+        table.column("peer", .text).notNull()
+        table.column("why", .text).notNull()
+      }
+      for change in ["UPDATE", "DELETE"] {
+        try database.execute(
+          sql: """
+            CREATE TRIGGER overlayAuditNo\(change) BEFORE \(change) ON overlayAudit
+            BEGIN SELECT RAISE(ABORT, 'the record of overlays is only added to'); END
+            """)
+      }
+    }
+    // Budgets of single sessions; and sessions are looked up by their end, to load those that live and forget the rest.
+    migrator.registerMigration("4 budgets of sessions") { database in
+      try database.alter(table: "session") { table in
+        table.add(column: "budgetDestinations", .integer)
+        table.add(column: "budgetUploadBytes", .integer)
+        table.add(column: "budgetWindow", .text)
+        table.add(column: "budgetOnReach", .text)
+      }
+      try database.create(index: "sessionByEnd", on: "session", columns: ["ended"])
+    }
     return migrator
   }
 }

@@ -20,10 +20,15 @@ final class StoreWriter: Sendable {
 
   /// Where the queue's thread leaves changes.
   let ring = HandoverRing<StateChange>(capacity: ringCapacity)
+  /// Where changes of overlays are left.
+  let overlays = OverlayOutbox()
   private let path: String
   private let isStrict: Bool
+  /// How long ended sessions are kept, in nanoseconds; nil for ever.
+  private let keepEnded: Int64?
   private let durableUntil = Atomic<Int64>(0)
   private let wake = Mutex<(@Sendable () -> Void)?>(nil)
+  private let keeper = Mutex<PolicyKeeper?>(nil)
   private let log: Logger
   private let stopping = Atomic(false)
   private let everythingWanted = Atomic(false)
@@ -32,13 +37,17 @@ final class StoreWriter: Sendable {
   private let lag = Atomic<Int64>(0)
   private let report: @Sendable (String, [(name: String, value: StatValue)]) -> Void
 
+  /// Time between two looks for ended sessions to forget, when there are none.
+  private static let pruneInterval: Int64 = 60_000_000_000
+
   /// `report` is told of what reviewers must know: a store that was set aside, failures and their end.
   init(
-    path: String, isStrict: Bool = false, log: Logger,
+    path: String, isStrict: Bool = false, keepEnded: Int64? = nil, log: Logger,
     report: @escaping @Sendable (String, [(name: String, value: StatValue)]) -> Void
   ) {
     self.path = path
     self.isStrict = isStrict
+    self.keepEnded = keepEnded
     self.log = log
     self.report = report
   }
@@ -67,27 +76,35 @@ final class StoreWriter: Sendable {
   /// Called on the writer's thread whenever `durableTime` has moved.
   func onDurable(_ body: @escaping @Sendable () -> Void) { wake.withLock { $0 = body } }
 
+  /// Who has the overlays: it gets those of a store that was read late, and tells them to a new one.
+  func serve(_ keeper: PolicyKeeper) { self.keeper.withLock { $0 = keeper } }
+
   /// Asks for the rest to be written and the thread to end.
   func stop() { stopping.store(true, ordering: .releasing) }
 
   /// Opens the store and takes up what it holds. A damaged file is set aside; one that cannot be used just now is
   /// tried again while the daemon runs, and taken up then.
-  func start(at now: Timestamp) -> (store: SessionStore?, sessions: [StoredSession]) {
+  func start(at now: Timestamp) -> (store: SessionStore?, sessions: [StoredSession], overlays: OverlayBook) {
     for attempt in 0..<2 {
       do throws(SessionStore.Failure) {
         let store = try SessionStore(path: path, isStrict: isStrict)
         let sessions = try store.load()
         if let gap = try store.noteStart(at: now) { tell(gap) }
-        return (store, sessions)
+        return (store, sessions, try store.loadOverlays())
       } catch {
         guard case .corrupt = error, attempt == 0, setAside(error, at: now) else {
           log.error("store \(path): \(error.description); the daemon goes on and writes its state when it can")
           report("store-unavailable", [("error", .text(error.description))])
-          return (nil, [])
+          return (nil, [], Self.unread(at: now))
         }
       }
     }
-    return (nil, [])
+    return (nil, [], Self.unread(at: now))
+  }
+
+  /// No overlays, with numbers that those in the store cannot have.
+  private static func unread(at now: Timestamp) -> OverlayBook {
+    OverlayBook(firstID: UInt64(max(1, now.nanoseconds / 1_000_000_000)))
   }
 
   /// The thread's body.
@@ -101,6 +118,7 @@ final class StoreWriter: Sendable {
     // What could not be opened at the start was reported then.
     var isFailing = opened == nil
     var hasLoaded = opened != nil
+    var nextPrune = nextWrite
     while true {
       // Read before the ring: what was added before the order to stop is still written.
       let isLast = stopping.load(ordering: .acquiring)
@@ -112,10 +130,13 @@ final class StoreWriter: Sendable {
       let now = WallClock.now()
       if pending.isEmpty { dirtySince = nil } else if dirtySince == nil { dirtySince = now }
       lag.store(dirtySince.map { now.since($0) } ?? 0, ordering: .relaxed)
-      if now >= nextWrite || isLast || (isStrict && !isFailing && !pending.isEmpty) {
+      let isUrgent = !isFailing && (isStrict && !pending.isEmpty || !overlays.isEmpty)
+      if now >= nextWrite || isLast || isUrgent {
         do throws(SessionStore.Failure) {
           if store == nil { store = try reopen(hasLoaded: &hasLoaded) }
-          try store?.write(pending, at: now)
+          let decided = overlays.unwritten
+          try store?.write(pending, decided, at: now)
+          overlays.confirm(decided.count)
           pending = PendingState()
           dirtySince = nil
           if isStrict, taken.lost == 0 { announce(takenAt) }
@@ -124,6 +145,10 @@ final class StoreWriter: Sendable {
             isFailing = false
             log.info("store \(path): writing again")
             report("store-recovered", [])
+          }
+          if let keepEnded, !isLast, now >= nextPrune {
+            let count = try store?.prune(endedBefore: now.advanced(byNanoseconds: -keepEnded)) ?? 0
+            if count < SessionStore.pruneBatch { nextPrune = now.advanced(byNanoseconds: Self.pruneInterval) }
           }
         } catch {
           nextWrite = now.advanced(byNanoseconds: Self.retryInterval)
@@ -157,9 +182,16 @@ final class StoreWriter: Sendable {
     if !hasLoaded {
       let sessions = try store.load()
       if let gap = try store.noteStart(at: WallClock.now()) { tell(gap) }
+      let stored = try store.loadOverlays()
       hasLoaded = true
+      keeper.withLock { $0 }?.takeUp(stored.sorted)
       late.withLock { $0 = sessions }
       hasLate.store(true, ordering: .releasing)
+    } else {
+      for overlay in keeper.withLock({ $0 })?.overlays ?? [] {
+        let author = OverlayAuthor(who: overlay.who, peer: overlay.peer, why: overlay.why)
+        _ = overlays.add([OverlayChange(action: .added, overlay: overlay, at: overlay.made, author: author)])
+      }
     }
     everythingWanted.store(true, ordering: .releasing)
     return store

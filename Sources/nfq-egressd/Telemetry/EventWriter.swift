@@ -37,6 +37,17 @@ final class EventWriter: Sendable {
   /// Asks for the rest to be written and the thread to end.
   func stop() { stopping.store(true, ordering: .releasing) }
 
+  /// Starts the thread that writes to `file`; nil when the system gives none.
+  func start(_ file: consuming EventFile) -> PlainThread? {
+    let box = HandedFile(file)
+    return PlainThread { [self] in
+      // Packets come first: where cores are scarce, writing events waits, or is dropped and counted (eventBacklog).
+      // Zero is the calling thread; raising one's own niceness cannot fail.
+      setpriority(.init(PRIO_PROCESS.rawValue), 0, 10)
+      if let file = box.take() { run(file) }
+    }
+  }
+
   /// The thread's body.
   func run(_ file: consuming EventFile) {
     let encoder = EventEncoder(digest: digest)
@@ -81,4 +92,13 @@ final class EventWriter: Sendable {
     last = now
     log.warning("\(text)")
   }
+}
+
+/// A file on its way to the thread that writes it.
+private final class HandedFile: Sendable {
+  private let file: Mutex<EventFile?>
+
+  init(_ file: consuming sending EventFile) { self.file = Mutex(file) }
+
+  func take() -> EventFile? { file.withLock { $0.take() } }
 }

@@ -81,8 +81,8 @@ struct SessionTablesTests {
       evidence: .sni)
     #expect(
       SessionTables.destinations([ControlDestination(.domain("example.com"), record)], at: now) == [
-        "DESTINATION  EVIDENCE  FIRST SEEN  LAST SEEN  CONTACTS",
-        "example.com  sni        4 min ago   10 s ago        42",
+        "DESTINATION  CATEGORY  EVIDENCE  FIRST SEEN  LAST SEEN  CONTACTS",
+        "example.com  unknown   sni        4 min ago   10 s ago        42",
       ])
   }
 }

@@ -47,6 +47,8 @@ struct DefaultsTests {
     #expect(AgentType.Shape().uniqueLabels == ShapePolicy().uniqueLabels)
     #expect(AgentType.Shape().labelWindow.nanoseconds == ShapePolicy().labelWindow)
     #expect(configuration.privacy.redactLabels == .encoded)
+    let parts = PolicyCompiler(suffixes: try PublicSuffixes(), seed: 1).parts(configuration)
+    #expect(parts.agentTypes["unattributed"]?.shape == ShapePolicy())
     #expect(configuration.sessions.addresses.isEmpty)
     #expect(configuration.sessions.idleEnd == TimeSpan(seconds: 3600))
     #expect(configuration.control.socket == "/run/nfq-egressd/control.sock")
@@ -142,11 +144,14 @@ struct DefaultsTests {
         - {name: "7", builtin: cloud-metadata}
       denyExceptions: [good.example, 192.0.2.0/24, '2001:db8::/32', 198.51.100.7, '*.sub.example']
       agentTypes:
-        research: {budget: {destinations: 3, onReach: hold, warnAt: 0.33}, shape: {encodedTokenLength: 80, encodedHostBytes: 8KiB, uniqueLabels: 33, labelWindow: 10m}}
+        research: {budget: {destinations: 3, onReach: hold, warnAt: 0.33}, shape: {encodedTokenLength: 80, encodedHostBytes: 8KiB, uniqueLabels: 33, labelWindow: 10m,
+          uploadBytes: 5MB, uploadRatio: 2.5, uploadVolume: 1GB, dripBytes: 2MB, dripUploads: 50, beaconContacts: 9,
+          beaconSpan: 5m, beaconJitter: 0.2, protocols: [tls, irc], ports: [4433, 9], services: [gateway.example]}}
         "null": {budget: {warnAt: 0}}
         unattributed: {budget: {destinations: 9, window: 24h}, uploadBudget: {bytes: 1536KiB, window: 24h, onReach: hold}}
+      rules: {repair: none, directory: "r n"}
       control: {socket: "s p.sock", group: Agents}
-      store: {path: none}
+      store: {path: none, keepEnded: never}
       sessions:
         idleEnd: never
         addresses:
@@ -182,7 +187,7 @@ struct DefaultsTests {
       #expect(node?.string == key.fallback, "\(key.path)")
       compared += 1
     }
-    #expect(compared == 26)
+    #expect(compared == 29)
   }
 
   @Test("the reference names every key that the decoder knows and no other, with its default")
@@ -213,7 +218,7 @@ struct DefaultsTests {
   func everyKeyIsRead() throws {
     let openings = [
       "denyLists[]": "denyLists: [{", "sessions.addresses[]": "sessions: {addresses: [{",
-      "sessions.cgroups[]": "sessions: {cgroups: [{",
+      "sessions.cgroups[]": "sessions: {cgroups: [{", "categories[]": "categories: [{",
     ]
     for key in ConfigurationSchema.keys where key.isBuilt && !key.path.hasSuffix("*") {
       // A mapping with an unknown key is wrong for every key there is.
@@ -223,7 +228,7 @@ struct DefaultsTests {
       var rest = key.path[...]
       for (prefix, opening) in openings where rest.hasPrefix(prefix + ".") {
         yaml = opening
-        closing = prefix.hasPrefix("deny") ? "}]" : "}]}"
+        closing = prefix.hasPrefix("sessions") ? "}]}" : "}]"
         rest = rest.dropFirst(prefix.count + 1)
       }
       let path = rest.split(separator: ".").map { $0 == "*" ? "some-type" : String($0) }

@@ -44,7 +44,7 @@ struct ControlDocumentTests {
       }
     }
     #expect(verbs == Set(ControlVerb.allCases.map(\.rawValue)))
-    #expect(answers == 4)
+    #expect(answers == 6)
   }
 
   @Test("page and schema name every error code and no other")
@@ -72,8 +72,16 @@ struct ControlDocumentTests {
     response.sessions = []
     response.addresses = []
     response.cgroups = []
+    var shown = Overlay(
+      id: 1, kind: .deny, subject: "a.example", scope: .all, made: Timestamp(seconds: 1),
+      expires: Timestamp(seconds: 2))
+    shown.budget = BudgetOverride(destinations: 1, uploadBytes: 2, window: .day, onReach: .hold)
+    response.overlay = ControlOverlay(shown)
+    response.overlays = []
+    response.kept = PolicyKeeper.Keeping.store.rawValue
+    response.lives = true
     response.destinations = [
-      ControlDestination(destination: "a", evidence: "sni", firstSeen: 1, lastSeen: 2, contacts: 3)
+      ControlDestination(destination: "a", evidence: "sni", firstSeen: 1, lastSeen: 2, contacts: 3, category: "paste")
     ]
     let line = Data(ControlService.encode(response))
     let written = try #require(JSONSerialization.jsonObject(with: line) as? [String: Any])
@@ -83,6 +91,12 @@ struct ControlDocumentTests {
     let budget = try #require(try properties("session")["budget"] as? [String: Any])
     let budgetFields = try #require(budget["properties"] as? [String: Any])
     #expect(Set(budgetFields.keys) == Set((session["budget"] as? [String: Any] ?? [:]).keys))
+    let overlay = try #require(written["overlay"] as? [String: Any])
+    #expect(Set(try properties("overlay").keys) == Set(overlay.keys))
+    #expect(Set(try properties("budget").keys) == Set((overlay["budget"] as? [String: Any] ?? [:]).keys))
+    #expect(try schema().keys.contains("overlayKind"))
+    let kinds = try #require(try schema()["overlayKind"] as? [String: Any])
+    #expect(kinds["enum"] as? [String] == OverlayKind.allCases.map(\.rawValue))
     let destination = try #require((written["destinations"] as? [[String: Any]])?.first)
     #expect(Set(try properties("destination").keys) == Set(destination.keys))
   }
@@ -95,6 +109,11 @@ struct ControlDocumentTests {
     #expect(page.contains("for 10 seconds is closed") && ControlServer.patience == .seconds(10))
     #expect(page.contains("At most 64 are open") && ControlServer.maximumConnections == 64)
     #expect(page.contains("within 2 seconds") && ControlServer.commandMilliseconds == 2_000)
+    #expect(page.contains("at most 500 bytes") && OverlayReader.maximumWhy == 500)
+    #expect(page.contains("at most 128 bytes") && OverlayReader.maximumName == 128)
+    #expect(page.contains("100 000 are in force") && OverlaySet.maximumCount == 100_000)
+    #expect(page.contains("or 200 000 changes") && OverlayOutbox.capacity == 200_000)
+    #expect(OverlayReader.maximumSeconds == 316_224_000)
     #expect(Configuration.Control().socket == "/run/nfq-egressd/control.sock")
   }
 }

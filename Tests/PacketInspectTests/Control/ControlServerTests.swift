@@ -15,6 +15,7 @@ struct ControlServerTests {
     case .end(let id), .show(let id), .extend(let id, _): .failed(.unknownSession(id))
     case .list: .sessions([ControlFixture.overview("one")])
     case .start(let registration): .session(ControlFixture.overview(registration.id))
+    case .settle, .overlay: .lives(false)
     }
   }
 

@@ -194,6 +194,6 @@ struct CorroborationTests {
     #expect(lab.destination?.key == "93.184.216.10" && lab.destination?.evidence == .address)
     lab.connect("93.184.216.11:80", sending: request("93.184.216.10"))
     #expect(lab.destination?.key == "93.184.216.11" && lab.destination?.evidence == .hostUnverified)
-    #expect(lab.flags == [.nameUnverified])
+    #expect(lab.flags == [.addressLiteral, .nameUnverified, .addressLiteral])
   }
 }

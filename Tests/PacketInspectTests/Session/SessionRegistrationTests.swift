@@ -41,10 +41,72 @@ struct SessionRegistrationTests {
     #expect(try owner(of: "10.0.0.7", in: &table) == "one")
     _ = try table.register(registration("one", "10.0.0.8", cgroups: ["/x"]), policy: policy, at: now)
     #expect(try owner(of: "10.0.0.8", in: &table) == "one")
-    #expect(table.registration(ofCgroup: "/x")?.id == "one")
+    #expect(throws: SessionCommandError.cgroupTaken("/x", by: "one")) {
+      try table.register(registration("two", cgroups: ["/x"]), policy: policy, at: now)
+    }
     table.end(index, at: now)
     #expect(try owner(of: "10.0.0.8", in: &table) == "unattributed-10.0.0.8")
-    #expect(table.registration(ofCgroup: "/x") == nil)
+    _ = try table.register(registration("two", cgroups: ["/x"]), policy: policy, at: now)
+  }
+
+  @Test("the end of one registration leaves those around it and beside it as they were")
+  func endOfOne() throws {
+    var table = SessionTable()
+    _ = try table.register(registration("wide", "10.0.0.0/24"), policy: policy, at: now)
+    let narrow = try table.register(registration("narrow", "10.0.0.7", "fd00::7"), policy: policy, at: now)
+    _ = try table.register(registration("beside", "10.0.0.8"), policy: policy, at: now)
+    // All are known by now, which must not outlive the session.
+    #expect(try owner(of: "10.0.0.7", in: &table) == "narrow")
+    #expect(try owner(of: "fd00::7", in: &table) == "narrow")
+    #expect(try owner(of: "10.0.0.8", in: &table) == "beside")
+    table.end(narrow, at: now)
+    // Its place in the table is another's now.
+    table.takeUnsaved(limit: 100) { _ in }
+    let other = try table.register(registration("other", "192.0.2.1"), policy: policy, at: now)
+    #expect(other == narrow)
+    #expect(try owner(of: "10.0.0.7", in: &table) == "wide")
+    #expect(try owner(of: "fd00::7", in: &table) == "unattributed-fd00::7")
+    #expect(try owner(of: "10.0.0.8", in: &table) == "beside")
+    #expect(throws: Never.self) { try table.register(registration("next", "10.0.0.7"), policy: policy, at: now) }
+    #expect(try owner(of: "10.0.0.7", in: &table) == "next")
+  }
+
+  @Test("a place that is free is given away once")
+  func freedOnce() throws {
+    var table = SessionTable()
+    let first = try table.register(registration("one", "10.0.0.1"), policy: policy, at: now)
+    table.end(first, at: now)
+    table.takeUnsaved(limit: 100) { _ in }
+    table.takeUnsaved(limit: 100) { _ in }
+    let second = try table.register(registration("two", "10.0.0.2"), policy: policy, at: now)
+    let third = try table.register(registration("three", "10.0.0.3"), policy: policy, at: now)
+    #expect(second == first && third != first)
+  }
+
+  @Test("budgets of its own are kept, replaced and taken up, and end with the session")
+  func ownBudget() throws {
+    var table = SessionTable()
+    var own = registration("one", "10.0.0.7")
+    own.budget = BudgetOverride(destinations: 7, onReach: .hold)
+    let index = try table.register(own, policy: policy, at: now)
+    let expected = BudgetPolicy(destinations: 7, onReach: .hold)
+    #expect(table[index].budgetPolicy == expected)
+    _ = try table.register(registration("one", "10.0.0.7"), policy: policy, at: now)
+    #expect(table[index].budgetPolicy == expected)
+    var states: [SessionState] = []
+    table.takeUnsaved(limit: 100) { if case .session(let state) = $0 { states.append(state) } }
+    #expect(states.map(\.budget) == [own.budget])
+    var next = SessionTable()
+    next.takeUp(states.map { StoredSession(state: $0, destinations: [:]) })
+    #expect(try owner(of: "10.0.0.7", in: &next) == "one")
+    let place = try #require(next.index(of: "one"))
+    #expect(next[place].budgetPolicy == expected)
+    own.budget = BudgetOverride(destinations: 8)
+    _ = try table.register(own, policy: policy, at: now)
+    #expect(table[index].budgetPolicy == BudgetPolicy(destinations: 8))
+    table.end(index, at: now)
+    let again = try table.register(registration("one", "10.0.0.7"), policy: policy, at: now)
+    #expect(table[again].budgetPolicy == BudgetPolicy(destinations: 3))
   }
 
   @Test("a registration is stored with its session and taken up with it")
@@ -65,7 +127,6 @@ struct SessionRegistrationTests {
     var next = SessionTable()
     next.takeUp(more.map { StoredSession(state: $0, destinations: [:]) })
     #expect(try owner(of: "10.0.0.8", in: &next) == "one")
-    #expect(next.registration(ofCgroup: "/x")?.id == "one")
     #expect(throws: SessionCommandError.cgroupTaken("/x", by: "one")) {
       try next.register(registration("two", cgroups: ["/x"]), policy: policy, at: now)
     }

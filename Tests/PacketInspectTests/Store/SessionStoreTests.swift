@@ -21,7 +21,8 @@ struct SessionStoreTests {
     SessionState(
       id: id, agentType: "research", attribution: .address, started: now, lastSeen: now, warned: warned,
       overflow: UInt64.max, sources: [IPNetwork("10.88.0.0/24"), IPNetwork("fd00:88::7")].compactMap { $0 },
-      cgroups: ["/agents.slice/one two.scope"])
+      cgroups: ["/agents.slice/one two.scope"],
+      budget: BudgetOverride(destinations: 5, uploadBytes: 1 << 40, window: .day, onReach: .hold))
   }
 
   private func record(_ contacts: UInt32) -> DestinationRecord {
@@ -41,6 +42,37 @@ struct SessionStoreTests {
     #expect(stored.count == 1)
     #expect(stored.first?.state == state("one", warned: true))
     #expect(stored.first?.destinations == Dictionary(uniqueKeysWithValues: keys.map { ($0, record(3)) }))
+    cleanUp()
+  }
+
+  @Test("forgets ended sessions in small batches, and does not load them")
+  func pruning() throws {
+    let store = try SessionStore(path: path)
+    var pending = PendingState()
+    let ends: [(String, Timestamp?)] = [
+      ("live", nil), ("old", now), ("older", now), ("late", now.advanced(byNanoseconds: 50)),
+    ]
+    for (id, ended) in ends {
+      var session = state(id)
+      session.ended = ended
+      pending.add(.session(session))
+      for key in UInt32(0)..<25 { pending.add(.destination(session: id, key: .v4(key), record: record(1))) }
+    }
+    try store.write(pending, at: now)
+    #expect(try store.load().map(\.state.id) == ["live"])
+    #expect(try store.load().first?.destinations.count == 25)
+    var batches: [Int] = []
+    repeat {
+      batches.append(try store.prune(endedBefore: now.advanced(byNanoseconds: 1), batch: 10))
+    } while batches.last == 10
+    #expect(batches.reduce(0, +) == 52 && batches.allSatisfy { $0 <= 11 })
+    let left = try store.pool.read { database in
+      (
+        try String.fetchAll(database, sql: "SELECT id FROM session ORDER BY id"),
+        try String.fetchAll(database, sql: "SELECT DISTINCT session FROM destination ORDER BY session")
+      )
+    }
+    #expect(left.0 == ["late", "live"] && left.1 == ["late", "live"])
     cleanUp()
   }
 
@@ -80,7 +112,7 @@ struct SessionStoreTests {
     let rubbish = Data((0..<20_000).map { UInt8(truncatingIfNeeded: $0 &* 7) })
     try rubbish.write(to: URL(fileURLWithPath: path))
     let writer = StoreWriter(path: path, log: Logger(label: "test")) { _, _ in }
-    let (store, sessions) = writer.start(at: now)
+    let (store, sessions, _) = writer.start(at: now)
     #expect(store != nil)
     #expect(sessions.isEmpty)
     let aside = try #require(
@@ -93,7 +125,7 @@ struct SessionStoreTests {
   func unavailable() throws {
     let missing = directory + "/later/state.sqlite"
     let writer = StoreWriter(path: missing, log: Logger(label: "test")) { _, _ in }
-    let (store, sessions) = writer.start(at: now)
+    let (store, sessions, _) = writer.start(at: now)
     #expect(store == nil)
     #expect(sessions.isEmpty)
     let thread = Thread { writer.run(store) }

@@ -40,10 +40,13 @@ struct TestPolicy {
   var excepted: [String] = []
   /// Names by category.
   var categories: [(category: String, names: [String])] = []
+  /// What is done about them, for every agent type.
+  var actions: [String: CategoryAction] = [:]
   var trusted = ["93.184.216.53", "2606:2800:220:1::53"]
   var budget: BudgetPolicy? = BudgetPolicy(destinations: 1_000)
   var epoch: UInt32 = 1
   var exceptions = ExceptionPolicy()
+  var overlays: [Overlay] = []
 
   /// Entries of `denied` and `excepted` are names or networks.
   var snapshot: PolicySnapshot {
@@ -75,9 +78,16 @@ struct TestPolicy {
     }
     parts.agentTypes["research"] = AgentType(name: "research", budget: budget)
     parts.agentTypes["unattributed"] = AgentType(name: "unattributed", budget: budget)
+    for type in parts.agentTypes.keys {
+      for (name, action) in actions {
+        guard let category = parts.categories.names.category(named: name) else { preconditionFailure(name) }
+        parts.agentTypes[type]?.categoryActions[category] = action
+      }
+    }
     for source in ["10.88.0.7/32", "fd00:88::7/128"] {
       parts.sessionSources.insert(network(source), ConfiguredSession(id: "task-1", agentType: "research"))
     }
+    parts.overlays = OverlaySet(overlays, at: Timestamp(seconds: 1_700_000_000))
     return PolicySnapshot(parts, epoch: epoch)
   }
 }
@@ -123,6 +133,11 @@ struct InspectorLab {
   var hook: Hook = .forward
   /// The slot of what is sent.
   var slot: UInt8 = 0
+  /// Whose fresh endpoints are.
+  var client = "10.88.0.7"
+  /// Where what is sent comes in, and from whom.
+  var interface: UInt32 = 0
+  var hardwareAddress: HardwareAddress?
   private var nextPort: UInt16 = 50_000
 
   init(_ policy: TestPolicy = TestPolicy(), limits: InspectorLimits = InspectorLimits(flows: 4_096)) {
@@ -151,6 +166,8 @@ struct InspectorLab {
     now = now.advanced(byNanoseconds: 1_000)
     var meta = PacketMeta(hook: hook, originalLength: packet.count, checksumsUnreliable: checksumsUnreliable)
     meta.slot = slot
+    meta.inputInterface = interface
+    meta.hardwareAddress = hardwareAddress
     return inspector.inspect(packet.rawSpan, meta: meta, now: now, into: &sink).verdict
   }
 
@@ -174,7 +191,7 @@ struct InspectorLab {
 
   mutating func freshEndpoint() -> Endpoint {
     nextPort += 1
-    return Endpoint(address("10.88.0.7"), nextPort)
+    return Endpoint(address(client), nextPort)
   }
 
   /// A question; returns the client's endpoint and the verdict.

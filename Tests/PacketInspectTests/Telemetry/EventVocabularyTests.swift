@@ -18,6 +18,9 @@ struct EventVocabularyTests {
   @Test("is the schema's, word for word")
   func matches() throws {
     #expect(try words(["$defs", "flagKind", "enum"]) == Set(FlagKind.allCases.map(\.rawValue)))
+    let flowShape = ["$defs", "flowShape", "properties"]
+    #expect(try words(flowShape + ["protocol", "enum"]) == Set(ProtocolClass.allCases.map(\.word)))
+    #expect(try words(flowShape + ["naming", "enum"]) == Set(FlowShape.Naming.allCases.map(\.word)))
     #expect(try egress("attribution") == Set(Attribution.allCases.map(\.rawValue)))
     #expect(try egress("destination", "properties", "evidence") == Set(Evidence.allCases.map(\.rawValue)))
     #expect(try egress("verdict", "properties", "reason") == Set(Reason.allCases.map(\.rawValue)))

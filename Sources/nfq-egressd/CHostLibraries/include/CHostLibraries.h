@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CHostChild.h"
 #include "CHostHTTP.h"
 
 // The Public Suffix List in use. Read-only after opening, so every thread may ask it.

@@ -67,6 +67,7 @@ struct SessionShow: ParsableCommand {
     var destinations: [ControlDestination]
     var addresses: [String]
     var cgroups: [String]
+    var overlays: [ControlOverlay]
   }
 
   @OptionGroup var name: SessionName
@@ -77,11 +78,12 @@ struct SessionShow: ParsableCommand {
     guard let session = response.session else { return }
     let document = Document(
       session: session, destinations: response.destinations ?? [], addresses: response.addresses ?? [],
-      cgroups: response.cgroups ?? [])
+      cgroups: response.cgroups ?? [], overlays: response.overlays ?? [])
     if options.json { return try options.print(json: document) }
     let now = WallClock.now().unixSeconds
     options.print(
       SessionTables.head(session, addresses: document.addresses, cgroups: document.cgroups, at: now)
+        + (document.overlays.isEmpty ? [] : [""] + OverlayTables.list(document.overlays, at: now))
         + [""] + SessionTables.destinations(document.destinations, at: now))
   }
 }

@@ -41,11 +41,13 @@ enum SessionTables {
   static func destinations(_ destinations: [ControlDestination], at now: Double) -> [String] {
     guard !destinations.isEmpty else { return ["no destination yet"] }
     var table = TextTable([
-      .left("DESTINATION"), .left("EVIDENCE"), .right("FIRST SEEN"), .right("LAST SEEN"), .right("CONTACTS"),
+      .left("DESTINATION"), .left("CATEGORY"), .left("EVIDENCE"), .right("FIRST SEEN"), .right("LAST SEEN"),
+      .right("CONTACTS"),
     ])
     for destination in destinations {
       table.add([
-        destination.destination, destination.evidence, HumanText.age(destination.firstSeen, at: now),
+        destination.destination, destination.category ?? "", destination.evidence,
+        HumanText.age(destination.firstSeen, at: now),
         HumanText.age(destination.lastSeen, at: now), "\(destination.contacts)",
       ])
     }

@@ -1,0 +1,78 @@
+import PacketInspect
+
+/// Carries commands about overlays out, on the control socket's thread: a new policy is made there, and the packet path
+/// only takes it.
+struct OverlayDesk: Sendable {
+  let keeper: PolicyKeeper
+  /// Waits until the packet path has taken the policy, and asks whether a session lives; nil when it did not look.
+  var settle: @Sendable (String) -> Bool? = { _ in nil }
+
+  func perform(_ command: OverlayCommand, _ peer: ControlPeer?, at now: Timestamp) throws(ControlError)
+    -> ControlResponse
+  {
+    var response = ControlResponse()
+    switch command {
+    case .list(let session):
+      let shown = keeper.overlays.filter { overlay in session.map { overlay.concerns($0, type: nil) } ?? true }
+      response.overlays = shown.map { ControlOverlay($0) }
+    case .add(var draft):
+      if case .agentType(let name) = draft.scope, !keeper.knowsAgentType(name) {
+        throw ControlError(SessionCommandError.unknownAgentType(name))
+      }
+      draft.author = signed(draft.author, peer)
+      guard let (overlay, kept) = keeper.add(draft, at: now) else {
+        throw ControlError(
+          .tooManyOverlays,
+          "\(OverlaySet.maximumCount) overlays are in force, or as many changes wait for the disk; remove some")
+      }
+      response.overlay = ControlOverlay(overlay)
+      finish(&response, overlay.scope, kept)
+    case .remove(let id, let author):
+      let (overlays, kept) = keeper.remove(signed(author, peer), at: now) { $0.overlays[id] == nil ? [] : [id] }
+      guard let overlay = overlays.first else {
+        throw ControlError(.unknownOverlay, "there is no overlay \(id); 'overlay list' shows those that are in force")
+      }
+      response.overlay = ControlOverlay(overlay)
+      finish(&response, overlay.scope, kept)
+    case .unblock(let session, let author):
+      let (overlays, kept) = keeper.remove(signed(author, peer), at: now) { $0.blocks(of: session) }
+      guard let overlay = overlays.first else {
+        throw ControlError(
+          .unknownOverlay,
+          "no overlay blocks session \(quoted(session)) alone; 'overlay list' shows those of its type and of all")
+      }
+      response.overlay = ControlOverlay(overlay)
+      finish(&response, overlay.scope, kept)
+    }
+    return response
+  }
+
+  /// The overlays that concern a session of this type.
+  func overlays(of session: ControlSession) -> [ControlOverlay] {
+    keeper.overlays.filter { $0.concerns(session.id, type: session.agentType) }.map { ControlOverlay($0) }
+  }
+
+  private func finish(_ response: inout ControlResponse, _ scope: OverlayScope, _ kept: PolicyKeeper.Keeping) {
+    response.kept = kept.rawValue
+    guard case .session(let id) = scope else {
+      _ = settle("")
+      return
+    }
+    response.lives = settle(id)
+  }
+
+  private func signed(_ author: OverlayAuthor, _ peer: ControlPeer?) -> OverlayAuthor {
+    OverlayAuthor(who: author.who, peer: peer?.name ?? "unknown", why: author.why)
+  }
+}
+
+extension Overlay {
+  /// True for what acts on a session; without a type, what names the session itself.
+  fileprivate func concerns(_ session: String, type: String?) -> Bool {
+    switch scope {
+    case .session(let id): id == session
+    case .agentType(let name): name == type
+    case .all: type != nil
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import PacketInspect
+import Testing
+
+@testable import nfq_egressd
+
+@Suite("Categories in a configuration")
+struct CategoriesConfigurationTests {
+  private let fixture = ConfigurationFixture()
+
+  private func table(_ yaml: String, names: CategoryNames = CategoryNames()) throws -> PolicySnapshot {
+    let file = fixture.write("config.yaml", Array(yaml.utf8))
+    return try PolicyCompiler(suffixes: try PublicSuffixes(), seed: 1)
+      .compile(file: file, epoch: 1, categoryNames: names).snapshot
+  }
+
+  private func category(_ name: String, _ policy: PolicySnapshot) -> String {
+    HostName(name).map { policy.name(of: policy.category(of: $0)) } ?? ""
+  }
+
+  @Test("are the built-in ones unless the file says otherwise, and none for an empty list")
+  func defaults() throws {
+    #expect(category("gist.github.com", try table("mode: enforce\n")) == "paste")
+    #expect(category("gist.github.com", try table("categories: []\n")) == "unknown")
+  }
+
+  @Test("come from files that add and override, the later before the earlier, any before the built-in")
+  func files() throws {
+    fixture.write("a.txt", Array("# ours\ngithub.com\nwiki.example\n".utf8))
+    fixture.write("b.txt", Array("0.0.0.0 wiki.example\n".utf8))
+    let policy = try table(
+      """
+      categories:
+        - {category: documentation, path: a.txt, format: domains}
+        - {category: partner, path: b.txt, format: hosts}
+        - {builtin: default}
+      agentTypes:
+        research: {categoryActions: {partner: hold, paste: reject}}
+      """)
+    #expect(category("github.com", policy) == "documentation")
+    #expect(category("gist.github.com", policy) == "paste")
+    #expect(category("x.wiki.example", policy) == "partner")
+    let match = try #require(HostName("github.com").flatMap { policy.parts.categories.match($0) })
+    #expect(match.source.hasSuffix("/a.txt") && match.line == 2)
+    let partner = try #require(policy.parts.categories.names.category(named: "partner"))
+    #expect(policy.agentType("research").categoryActions[partner] == .hold)
+    #expect(policy.agentType("research").categoryActions[.unknown] == .accept)
+    // The next configuration does not move what sessions count by.
+    let next = try table(
+      "categories: [{category: other, path: a.txt, format: domains}]\n", names: policy.parts.categories.names)
+    #expect(next.parts.categories.names.category(named: "partner") == partner)
+    #expect(category("github.com", next) == "other")
+  }
+
+  @Test("are written again by check-config --effective, and read back the same")
+  func effective() throws {
+    fixture.write("a.txt", Array("wiki.example\n".utf8))
+    let loaded = try fixture.load(
+      """
+      categories: [{builtin: default}, {category: partner, path: a.txt, format: domains}]
+      agentTypes: {research: {categoryActions: {partner: flag}}}
+      """)
+    let again = try fixture.load(EffectivePolicy.yaml(loaded.configuration))
+    #expect(again.configuration == loaded.configuration)
+    #expect(loaded.configuration.categories.count == 2)
+  }
+
+  @Test(
+    "say what is wrong, and the mend",
+    arguments: [
+      ("categories: [{builtin: defualt}]", "did you mean 'default'?"),
+      ("categories: [{builtin: default, path: x}]", "the built-in table has no path"),
+      ("categories: [{builtin: default}, {builtin: default}]", "is there in line 1 already"),
+      ("categories: [{category: a}]", "'path' is missing"),
+      ("categories: [{category: a, path: x, format: cidr}]", "unknown value 'cidr'"),
+      ("categories: [{category: a b, path: x, format: domains}]", "cannot be a category's name"),
+      ("categories: [{category: a, path: none-such, format: domains}]", "the names of category 'a': the file"),
+      ("agentTypes: {a: {categoryActions: {pastes: reject}}}", "there is no category 'pastes'; did you mean 'paste'?"),
+      ("agentTypes: {a: {categoryActions: {partner: reject}}}", "there is no category 'partner'"),
+      ("agentTypes: {a: {categoryActions: {paste: drop}}}", "write one of accept, flag, hold, reject"),
+    ])
+  func faults(_ yaml: String, _ message: String) throws {
+    let faults = try fixture.faults(yaml + "\n")
+    #expect(faults.count >= 1)
+    #expect(faults.contains { $0.contains(message) }, "\(faults)")
+  }
+
+  @Test("are at most 64, the built-in ones and those of earlier configurations included")
+  func cap() throws {
+    fixture.write("a.txt", Array("wiki.example\n".utf8))
+    func yaml(_ names: some Sequence<String>) -> String {
+      "categories:\n" + names.map { "  - {category: \($0), path: a.txt, format: domains}\n" }.joined()
+    }
+    let room = CategoryNames.maximumCount - CategoryNames.builtIn.count
+    let most = try table(yaml((0..<room).map { "own\($0)" }))
+    #expect(most.parts.categories.names.count == CategoryNames.maximumCount)
+    #expect(try fixture.faults(yaml((0...room).map { "own\($0)" })).contains { $0.contains("one category too many") })
+    #expect(throws: ConfigurationFaults.self) { try table(yaml(["yet-another"]), names: most.parts.categories.names) }
+  }
+}

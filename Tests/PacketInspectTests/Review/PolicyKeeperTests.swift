@@ -1,0 +1,84 @@
+import Foundation
+import Logging
+import PacketInspect
+import Synchronization
+import Testing
+
+@testable import nfq_egressd
+
+@Suite("The policy with reviewers' decisions over it")
+struct PolicyKeeperTests {
+  private let fixture = ConfigurationFixture()
+  private let now = Timestamp(seconds: 1_800_000_000)
+
+  private final class Reports: Sendable {
+    private let kinds = Mutex<[String]>([])
+    var all: [String] { kinds.withLock { $0 } }
+    func add(_ kind: String) { kinds.withLock { $0.append(kind) } }
+  }
+
+  private func keeper(
+    _ mailbox: PolicyMailbox, _ reports: Reports, outbox: OverlayOutbox? = nil
+  ) throws -> PolicyKeeper {
+    let configuration = try fixture.load("mode: enforce\n")
+    let compiler = PolicyCompiler(suffixes: try PublicSuffixes(), seed: 1)
+    let base = CompiledPolicy(
+      loaded: configuration, snapshot: PolicySnapshot(compiler.parts(configuration.configuration), epoch: 1))
+    return PolicyKeeper(base, OverlayBook(), seed: 1, mailbox: mailbox, outbox: outbox) { kind, _ in reports.add(kind) }
+  }
+
+  private func denial(_ name: String, lasts: Int64? = nil) -> OverlayDraft {
+    OverlayDraft(
+      kind: .deny, subject: name, scope: .all, author: OverlayAuthor(peer: "root", why: "because"), lasts: lasts)
+  }
+
+  @Test("every change gives the queue's thread a policy of a later epoch, and is told")
+  func epochs() throws {
+    let mailbox = PolicyMailbox()
+    let reports = Reports()
+    let keeper = try keeper(mailbox, reports)
+    #expect(mailbox.newer(than: 1) == nil)
+    let added = try #require(keeper.add(denial("a.example", lasts: 5), at: now))
+    #expect(added.kept == .memory)
+    #expect(mailbox.newer(than: 1)?.policy.epoch == 2)
+    _ = keeper.add(denial("b.example"), at: now)
+    let removed = keeper.remove(OverlayAuthor(peer: "root", why: "over"), at: now) { _ in [2] }
+    #expect(removed.overlays.map(\.subject) == ["b.example"])
+    #expect(mailbox.newer(than: 3)?.policy.epoch == 4)
+    keeper.look(at: now.advanced(byNanoseconds: 4_999_999_999))
+    #expect(mailbox.newer(than: 4) == nil)
+    keeper.look(at: now.advanced(byNanoseconds: 5_000_000_000))
+    #expect(mailbox.newer(than: 4)?.policy.epoch == 5)
+    #expect(reports.all == ["overlay-added", "overlay-added", "overlay-removed", "overlay-expired"])
+    // What is not there changes nothing.
+    #expect(keeper.remove(OverlayAuthor(peer: "root", why: "over"), at: now) { _ in [] }.overlays.isEmpty)
+    #expect(mailbox.newer(than: 5) == nil)
+  }
+
+  @Test("a reload keeps the overlays")
+  func reload() throws {
+    let mailbox = PolicyMailbox()
+    let keeper = try keeper(mailbox, Reports())
+    _ = keeper.add(denial("a.example"), at: now)
+    let configuration = try fixture.load("mode: enforce\ndenyExceptions: [b.example]\n")
+    let compiler = PolicyCompiler(suffixes: try PublicSuffixes(), seed: 1)
+    let fresh = CompiledPolicy(
+      loaded: configuration, snapshot: PolicySnapshot(compiler.parts(configuration.configuration), epoch: 1))
+    #expect(keeper.replaceBase(fresh).epoch == 3)
+    #expect(keeper.overlays.map(\.subject) == ["a.example"])
+    #expect(mailbox.newer(than: 2)?.policy.epoch == 3)
+  }
+
+  @Test("what cannot be written acts, waits for the disk, and is refused when too much waits")
+  func waiting() throws {
+    let outbox = OverlayOutbox()
+    let keeper = try keeper(PolicyMailbox(), Reports(), outbox: outbox)
+    #expect(keeper.add(denial("a.example"), at: now)?.kept == .waiting)
+    #expect(outbox.unwritten.map(\.overlay.subject) == ["a.example"])
+    let change = try #require(outbox.unwritten.first)
+    _ = outbox.add(Array(repeating: change, count: OverlayOutbox.capacity))
+    #expect(keeper.add(denial("b.example"), at: now) == nil)
+    outbox.confirm(2)
+    #expect(!outbox.isEmpty)
+  }
+}
