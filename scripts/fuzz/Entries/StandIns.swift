@@ -10,16 +10,19 @@ public struct ClearCryptography: QUICCryptography {
   /// Cryptography that hides nothing.
   public init() {}
 
+  /// Keys that say which connection they are of.
   public func clientInitialKeys(version: QUICVersion, destinationConnectionID: [UInt8]) -> QUICInitialKeys? {
     let first = destinationConnectionID.first ?? 0
     let key = [UInt8](repeating: first, count: 16)
     return QUICInitialKeys(key: key, iv: [UInt8](repeating: 0, count: 12), headerProtection: key)
   }
 
+  /// No mask.
   public func headerProtectionMask(_ keys: QUICInitialKeys, sample: RawSpan) -> [UInt8]? {
     [UInt8](repeating: 0, count: 5)
   }
 
+  /// The payload without its tag, when the tag fits.
   public func open(
     _ keys: QUICInitialKeys, packetNumber: UInt64, header: [UInt8], payload: RawSpan, into plain: inout [UInt8]
   ) -> Bool {
@@ -37,6 +40,7 @@ public struct LastTwoLabels: RegistrableDomains, Sendable {
   /// A stand-in for the Public Suffix List.
   public init() {}
 
+  /// The last two labels' bytes; 0 for a single label.
   public func registrableLength(of name: HostName) -> Int {
     let starts = name.labelStarts
     guard starts.count >= 2 else { return 0 }
