@@ -339,6 +339,6 @@ extension Inspector {
 extension StreamState {
   /// The bytes in order that were not parsed.
   func withRest<Result>(_ body: (RawSpan) -> Result) -> Result {
-    body(assembler.buffer.rawSpan.extracting(droppingFirst: assembler.parsed))
+    assembler.withUnparsed(body)
   }
 }
