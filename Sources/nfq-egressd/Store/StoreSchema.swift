@@ -99,6 +99,10 @@ enum StoreSchema {
       }
       try database.create(index: "sessionByEnd", on: "session", columns: ["ended"])
     }
+    // Contacts by category and the evidence in them: a restart must not give a session a new mix.
+    migrator.registerMigration("5 mixes of sessions") { database in
+      try database.alter(table: "session") { table in table.add(column: "mix", .blob) }
+    }
     return migrator
   }
 }
