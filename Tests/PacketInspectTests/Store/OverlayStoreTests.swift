@@ -57,8 +57,9 @@ struct OverlayStoreTests {
     #expect(try store.loadOverlays().sorted.isEmpty)
     let rows = try store.pool.read { try Row.fetchAll($0, sql: "SELECT * FROM overlayAudit ORDER BY id") }
     #expect(rows.map { $0["action"] as String } == ["added", "removed", "released"])
-    let released = try #require(rows.last)
-    #expect(released["kind"] == "mix" && released["scope"] == "session:demo-1" && released["overlay"] == 0)
+    #expect(rows.map { $0["kind"] as String }.last == "mix")
+    #expect(rows.map { $0["scope"] as String }.last == "session:demo-1")
+    #expect(rows.map { $0["overlay"] as Int64 }.last == 0)
     #expect(rows.map { $0["who"] as String } == ["anna", "anna", "anna"])
     #expect(rows.map { $0["why"] as String } == ["because", "because", "because"])
     #expect(rows.map { $0["at"] as Int64 } == [now.nanoseconds, now.nanoseconds, now.nanoseconds])
