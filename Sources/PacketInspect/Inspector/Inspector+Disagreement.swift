@@ -9,14 +9,17 @@ extension Inspector {
     if streams[stream].isTunnel { raiseFronting(index, head.destinationName, outcome, now, &sink) }
     guard !head.oddities.isEmpty else { return }
     if let one = head.destinationName, let other = head.disagreeingHost {
+      // Registrable domains: what stands below them may be encoded data, which no flag repeats.
+      let (first, second) = (destinationKey(one).text, destinationKey(other).text)
+      let whose = first == second ? "both of \(first)" : "of \(first) and of \(second)"
       raiseOnce(
         .hostDisagreement, "host-disagreement \(one) \(other)",
-        "A request names two hosts, \(one) and \(other): servers differ in which they obey.",
-        [FlagEvidence("host", one.text), FlagEvidence("other", other.text)], outcome, index, now, &sink)
+        "A request names two hosts, \(whose): servers differ in which they obey.",
+        [FlagEvidence("host", first), FlagEvidence("other", second)], outcome, index, now, &sink)
     }
     let isMixed = head.oddities.contains(.bareLineFeed) && mixesLineEnds(stream, length)
     if let form = Self.smugglingForm(head.oddities, mixesLineEnds: isMixed) {
-      let name = head.destinationName?.text ?? flows[index].server.description
+      let name = head.destinationName.map { destinationKey($0).text } ?? flows[index].server.description
       raiseOnce(
         .smuggling, "smuggling \(name) \(form)",
         "A request to \(name) has \(form): what one server takes for its body another takes for a request.",
@@ -56,8 +59,8 @@ extension Inspector {
     guard inner != outer else { return }
     raiseOnce(
       .fronting, "fronting \(outer.text) \(inner.text)",
-      "A tunnel that was asked for \(target) is used for \(name).",
-      [FlagEvidence("target", target.text), FlagEvidence("name", name.text)], outcome, index, now, &sink)
+      "A tunnel that was asked for \(outer.text) is used for \(inner.text).",
+      [FlagEvidence("target", outer.text), FlagEvidence("name", inner.text)], outcome, index, now, &sink)
   }
 
   /// Raises a flag on a flow the first time that the session gives this reason.
