@@ -62,19 +62,26 @@ let package = Package(
       exclude: ["CHostLibraries", "CCategories"],
       swiftSettings: settings
     ),
+    // What fuzzers and the regression tests of their findings drive.
+    .target(
+      name: "FuzzEntries",
+      dependencies: ["PacketInspect"],
+      path: "scripts/fuzz/Entries",
+      swiftSettings: settings
+    ),
     .testTarget(
       name: "PacketInspectTests",
       dependencies: [
-        "PacketInspect", "nfq-egressd",
+        "PacketInspect", "nfq-egressd", "FuzzEntries",
         .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
       ],
-      exclude: ["Fixtures"],
+      exclude: ["Fixtures", "FuzzRegressions"],
       swiftSettings: settings
     ),
   ]
 )
 
-// The core benchmark (scripts/bench.sh) is no part of a normal build.
+// The core benchmark (scripts/bench.sh) and the simulation of sessions (scripts/detection.sh) are no part of a normal build.
 if Context.environment["BENCH"] == "1" {
   package.targets += [
     .target(
@@ -84,8 +91,14 @@ if Context.environment["BENCH"] == "1" {
     ),
     .executableTarget(
       name: "CoreBench",
-      dependencies: ["CoreC", "CHostLibraries", "PacketInspect"],
+      dependencies: ["CoreC", "CHostLibraries", "FuzzEntries", "PacketInspect"],
       path: "scripts/bench/CoreBench",
+      swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "DetectionBench",
+      dependencies: ["PacketInspect"],
+      path: "scripts/detection/DetectionBench",
       swiftSettings: settings
     ),
   ]
@@ -103,5 +116,17 @@ if Context.environment["BENCH"] == "1" {
       path: "scripts/bench/AttributionBench",
       swiftSettings: settings
     ),
+  ]
+}
+
+// The fuzzers (scripts/fuzz.sh) can only be linked with libFuzzer: --sanitize=fuzzer.
+if Context.environment["FUZZ"] == "1" {
+  package.targets += [
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: ["FuzzEntries", "PacketInspect"],
+      path: "scripts/fuzz/Fuzz",
+      swiftSettings: settings
+    )
   ]
 }

@@ -10,7 +10,8 @@ usage() {
   cat <<'END'
 usage: bench.sh [core | attribution | live | all] [OPTIONS] | --help
 
-  core    nanoseconds and heap allocations a packet in the inspector alone, and the same parsers in C
+  core    nanoseconds and heap allocations a packet in the inspector alone, and the same parsers in C; what each
+          packet of the fixtures, of the fuzzers' inputs and of some made to be slow costs beside the median one
   attribution
           microseconds that the first packet of a flow costs more by each kind of attribution, and a later one; what
           is asked of the kernel about sockets needs root, and is left out by name without
@@ -96,7 +97,10 @@ arguments=(--prefix "$prefix" --work "$work" --scripts "$here" --programs "$work
 binaries=$(cd "$repository" && swift build -c release --show-bin-path)
 if wants core; then
   BENCH=1 build CoreBench
-  arguments+=(--core "$binaries/CoreBench")
+  arguments+=(--core "$binaries/CoreBench" --captures "$repository/Tests/PacketInspectTests/Fixtures")
+  # What scripts/fuzz.sh has found so far, where it has run.
+  inputs=$repository/.build/fuzz-work/corpus/inspector
+  if [[ -d $inputs ]]; then arguments+=(--fuzz-inputs "$inputs"); fi
 fi
 if wants live; then
   build nfq-egressd

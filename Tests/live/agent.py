@@ -21,6 +21,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../scripts/lib"))
 import lab_clients  # noqa: E402
+from raw_tcp import RawTCP  # noqa: E402
 
 PATIENCE = 3
 TYPES = {"A": 1, "AAAA": 28, "HTTPS": 65, "TXT": 16}
@@ -139,72 +140,6 @@ def proxy(address, port, target):
             return {"status": int(answer.split(b" ")[1])}
 
     return outcome(one)
-
-
-class RawTCP:
-    """The smallest TCP client: enough for a handshake and for segments that no kernel would send.
-
-    The kernel knows no such connection and would reset it; the caller must suppress that (see test_evasion.py).
-    """
-
-    def __init__(self, source, address, source_port, port):
-        self.pair = socket.inet_aton(source) + socket.inet_aton(address)
-        self.ports = (source_port, port)
-        self.address = address
-        self.sequence, self.acknowledged = random.randrange(1 << 32), 0
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
-        self.socket.settimeout(PATIENCE)
-
-    def send(self, flags, data=b"", offset=0):
-        """Sends a segment at the sequence number plus offset."""
-        sequence = (self.sequence + offset) & 0xFFFFFFFF
-        head = struct.pack(">HHIIBBHHH", *self.ports, sequence, self.acknowledged, 5 << 4, flags, 64240, 0, 0)
-        segment = head + data
-        summed = self.pair + struct.pack(">BBH", 0, socket.IPPROTO_TCP, len(segment)) + segment
-        summed += b"\0" * (len(summed) % 2)
-        total = sum(struct.unpack(f">{len(summed) // 2}H", summed))
-        while total >> 16:
-            total = (total & 0xFFFF) + (total >> 16)
-        self.socket.sendto(segment[:16] + struct.pack(">H", total ^ 0xFFFF) + segment[18:], (self.address, 0))
-
-    def receive(self, deadline):
-        """The flags and payload length of the next segment for us, None at the deadline."""
-        while (left := deadline - time.monotonic()) > 0:
-            self.socket.settimeout(left)
-            try:
-                packet = self.socket.recv(65536)
-            except TimeoutError:
-                return None
-            segment = packet[(packet[0] & 15) * 4 :]
-            if struct.unpack(">HH", segment[:4]) != self.ports[::-1] or packet[12:16] != self.pair[4:8]:
-                continue
-            sequence = struct.unpack(">I", segment[4:8])[0]
-            if segment[13] & 0x02:
-                self.acknowledged = (sequence + 1) & 0xFFFFFFFF
-            return segment[13], len(segment) - (segment[12] >> 4) * 4
-        return None
-
-    def connect(self):
-        """The three-way handshake."""
-        self.send(0x02)
-        got = self.receive(time.monotonic() + PATIENCE)
-        if got is None:
-            raise TimeoutError
-        if got[0] & 0x04:
-            raise ConnectionRefusedError
-        self.sequence = (self.sequence + 1) & 0xFFFFFFFF
-        self.send(0x10)
-
-    def wait_for_answer(self):
-        """ok when the server sends payload, else the reset or the timeout."""
-        deadline = time.monotonic() + PATIENCE
-        while (got := self.receive(deadline)) is not None:
-            flags, length = got
-            if flags & 0x04:
-                raise ConnectionResetError
-            if length:
-                return
-        raise TimeoutError
 
 
 def overlap(address, name, source, source_port):

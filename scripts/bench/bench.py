@@ -30,6 +30,8 @@ def main():
     options = argparse.ArgumentParser()
     options.add_argument("--core")
     options.add_argument("--attribution")
+    options.add_argument("--captures")
+    options.add_argument("--fuzz-inputs")
     options.add_argument("--daemon")
     options.add_argument("--scripts")
     options.add_argument("--programs")
@@ -50,6 +52,8 @@ def main():
             tell(f"Measuring the core, {given.repetitions} repetitions")
             result["core"] = core.run(given.core, given.repetitions)
             tables.append(core.table(result["core"]))
+            result["worst"] = core.run_worst(given.core, given.captures, given.fuzz_inputs)
+            tables.append(core.worst_table(result["worst"]))
         if given.attribution:
             result["attribution"] = attribution.rows(given.attribution)
             tables += attribution.tables(result["attribution"])

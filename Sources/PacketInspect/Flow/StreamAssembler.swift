@@ -30,15 +30,18 @@ public struct StreamAssembler: Sendable {
     var end: Int { start + bytes.count }
   }
 
-  /// Sequence number of the first byte of `buffer`.
+  /// Sequence number of the first byte of `kept`.
   private var base: UInt32
   /// Bytes in order, from `base`.
-  public private(set) var buffer: [UInt8] = []
-  /// Bytes before this offset of `buffer` were parsed.
-  public private(set) var parsed = 0
+  private var kept: [UInt8] = []
+  /// Bytes before this offset of `kept` were parsed.
+  private var read = 0
+  /// Bytes before this offset of `kept` are forgotten. They are moved out once a segment, by `compact`: one segment
+  /// can hold thousands of small messages, and moving what follows each would cost the square of its length.
+  private var dropped = 0
   private var pending: [Segment] = []
   private var pendingBytes = 0
-  /// Heads that a body follows, out of the buffer but not answered yet: compared like what is in it.
+  /// Heads that a body follows, out of what is kept but not answered yet: compared like what is in it.
   private var passed: [(sequence: UInt32, bytes: [UInt8])] = []
   private var passedBytes = 0
   /// Bytes still to skip after `base`, beyond one step.
@@ -50,27 +53,38 @@ public struct StreamAssembler: Sendable {
   /// Begins another stream, keeping a buffer of modest size so that a busy daemon does not allocate for each flow.
   public mutating func reset(sequence: UInt32) {
     base = sequence
-    if buffer.capacity > 8_192 { buffer = [] } else { buffer.removeAll(keepingCapacity: true) }
+    if kept.capacity > 8_192 { kept = [] } else { kept.removeAll(keepingCapacity: true) }
     pending.removeAll()
     pendingBytes = 0
     forgetPassed()
-    parsed = 0
+    read = 0
+    dropped = 0
     laterSkip = 0
   }
 
   /// True when segments wait for a gap to be filled.
   public var hasGap: Bool { !pending.isEmpty }
   /// Bytes kept: in order, waiting for a gap to be filled, and for comparison. Twice the window at most.
-  public var heldBytes: Int { buffer.count + pendingBytes + passedBytes }
+  public var heldBytes: Int { kept.count - dropped + pendingBytes + passedBytes }
   /// Sequence number after the last byte in order.
-  public var nextSequence: UInt32 { base &+ UInt32(truncatingIfNeeded: buffer.count) }
+  public var nextSequence: UInt32 { base &+ UInt32(truncatingIfNeeded: kept.count) }
   /// Bytes in order that were not parsed.
-  public var unparsedCount: Int { buffer.count - parsed }
+  public var unparsedCount: Int { kept.count - read }
+  /// Bytes in order that were not discarded; a copy.
+  public var buffer: [UInt8] { Array(kept[dropped...]) }
+  /// Bytes before this offset of `buffer` were parsed.
+  public var parsed: Int { read - dropped }
+
+  /// Lends the bytes in order that were not parsed.
+  public func withUnparsed<Result>(_ body: (RawSpan) -> Result) -> Result {
+    body(kept.rawSpan.extracting(droppingFirst: read))
+  }
 
   /// Takes one segment.
   public mutating func add(_ payload: RawSpan, sequence: UInt32) -> SegmentOutcome {
     let length = payload.byteCount
     guard length > 0 else { return .nothingNew }
+    compact()
     if !passed.isEmpty, contradictsPassed(payload, sequence) { return .conflict }
     // Signed distance from `base`: the sequence space wraps.
     var start = Int(Int32(bitPattern: sequence &- base))
@@ -89,9 +103,9 @@ public struct StreamAssembler: Sendable {
 
   private mutating func insert(_ bytes: RawSpan, at start: Int) -> SegmentOutcome {
     let end = start + bytes.byteCount
-    if start < buffer.count {
-      let overlap = min(buffer.count, end) - start
-      for index in 0..<overlap where buffer[start + index] != bytes.byte(at: index) { return .conflict }
+    if start < kept.count {
+      let overlap = min(kept.count, end) - start
+      for index in 0..<overlap where kept[start + index] != bytes.byte(at: index) { return .conflict }
     }
     for segment in pending {
       let low = max(start, segment.start)
@@ -101,22 +115,22 @@ public struct StreamAssembler: Sendable {
         return .conflict
       }
     }
-    guard end > buffer.count else { return .nothingNew }
+    guard end > kept.count else { return .nothingNew }
     guard end + passedBytes <= Self.window, passed.count < Self.maximumPending else { return .notKept }
-    guard start <= buffer.count else {
+    guard start <= kept.count else {
       if pending.contains(where: { $0.start <= start && $0.end >= end }) { return .nothingNew }
       guard pending.count < Self.maximumPending, pendingBytes + bytes.byteCount <= Self.window else { return .notKept }
       pending.append(Segment(start: start, bytes: bytes.array()))
       pendingBytes += bytes.byteCount
       return .nothingNew
     }
-    buffer.append(bytes.extracting(droppingFirst: buffer.count - start))
+    kept.append(bytes.extracting(droppingFirst: kept.count - start))
     drainPending()
     return .advanced
   }
 
-  /// Marks everything before `offset` of the buffer as parsed.
-  public mutating func markParsed(upTo offset: Int) { parsed = min(buffer.count, max(parsed, offset)) }
+  /// Marks everything before `offset` of `buffer` as parsed.
+  public mutating func markParsed(upTo offset: Int) { read = min(kept.count, max(read, dropped + offset)) }
 
   /// Forgets parsed bytes: the server has answered, so a second copy of them can do nothing.
   public mutating func discardParsed() {
@@ -126,18 +140,23 @@ public struct StreamAssembler: Sendable {
 
   /// Takes parsed bytes out of the buffer, and goes on comparing them until `discardParsed`.
   public mutating func passParsed() {
-    guard parsed > 0 else { return }
-    passed.append((base, Array(buffer[..<parsed])))
-    passedBytes += parsed
+    guard read > dropped else { return }
+    passed.append((base &+ UInt32(truncatingIfNeeded: dropped), Array(kept[dropped..<read])))
+    passedBytes += read - dropped
     dropParsed()
   }
 
   /// Forgets parsed bytes that nobody compares: those of a body. What was passed stays.
-  public mutating func dropParsed() {
-    guard parsed > 0 else { return }
-    buffer.removeFirst(parsed)
-    move(by: parsed)
-    parsed = 0
+  public mutating func dropParsed() { dropped = read }
+
+  /// Gives the memory of forgotten bytes back. Whoever adds a segment calls it when that segment is read.
+  public mutating func compact() {
+    guard dropped > 0 else { return }
+    let count = dropped
+    kept.removeFirst(count)
+    read -= count
+    dropped = 0
+    move(by: count)
   }
 
   private mutating func forgetPassed() {
@@ -160,8 +179,16 @@ public struct StreamAssembler: Sendable {
   /// at all; what follows them is assembled as ever. The parsed ones, its head, are compared until `discardParsed`.
   public mutating func skip(_ count: UInt64) {
     passParsed()
+    guard count > UInt64(unparsedCount) || !pending.isEmpty else {
+      read += Int(count)
+      dropParsed()
+      laterSkip = 0
+      return
+    }
+    dropParsed()
+    compact()
     let step = min(count, Self.skipStep)
-    buffer.removeFirst(min(Int(step), buffer.count))
+    kept.removeFirst(min(Int(step), kept.count))
     move(by: Int(step))
     laterSkip = count - step
     drainPending()
@@ -171,8 +198,9 @@ public struct StreamAssembler: Sendable {
   /// Returns false when nothing waits.
   public mutating func jumpGap() -> Bool {
     guard let first = pending.map(\.start).min() else { return false }
-    buffer.removeAll(keepingCapacity: true)
-    parsed = 0
+    kept.removeAll(keepingCapacity: true)
+    read = 0
+    dropped = 0
     move(by: first)
     drainPending()
     return true
@@ -195,13 +223,13 @@ public struct StreamAssembler: Sendable {
     }
   }
 
-  /// Appends waiting segments that now continue the buffer.
+  /// Appends waiting segments that now continue what is in order.
   private mutating func drainPending() {
-    while let index = pending.firstIndex(where: { $0.start <= buffer.count }) {
+    while let index = pending.firstIndex(where: { $0.start <= kept.count }) {
       let segment = pending.remove(at: index)
       pendingBytes -= segment.bytes.count
-      if segment.end > buffer.count {
-        buffer.append(segment.bytes.rawSpan.extracting(droppingFirst: buffer.count - segment.start))
+      if segment.end > kept.count {
+        kept.append(segment.bytes.rawSpan.extracting(droppingFirst: kept.count - segment.start))
       }
     }
   }

@@ -91,6 +91,7 @@ struct StreamPool: Sendable {
 
   /// Counts a stream's bytes again after it was changed.
   mutating func recount(_ index: Int32) {
+    states[Int(index)].assembler.compact()
     let now = states[Int(index)].assembler.heldBytes
     heldBytes += now - states[Int(index)].counted
     states[Int(index)].counted = now

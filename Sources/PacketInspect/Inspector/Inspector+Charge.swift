@@ -74,7 +74,7 @@ extension Inspector {
       result.take(outcome)
       result.verdict = Verdict(.accept, .allowed)
       if !outcome.admitted {
-        result.verdict = Verdict(.reject, .budgetHeld)
+        result.verdict = Verdict(.reject, outcome.refusal)
         return result
       }
     }
@@ -91,7 +91,18 @@ extension Inspector {
     if sessions[session].uploads.holds(sessions[session].uploadPolicy), !sessions[session].budget.contains(key) {
       return BudgetOutcome(admitted: false, isNew: true, raisesWarning: false, raisesReached: false)
     }
+    if sessions[session].mix?.isHeld == true, sessions[session].mixPolicy?.onShift == .hold,
+      !sessions[session].budget.contains(key)
+    {
+      return BudgetOutcome(
+        admitted: false, isNew: true, raisesWarning: false, raisesReached: false, refusal: .categoryHeld)
+    }
     var outcome = sessions.contact(session, key, evidence, category, limit: limits.namesPerSession, at: now)
+    if outcome.admitted, let gap = sessions[session].mixPolicy?.contactGap,
+      outcome.previous.map({ now.since($0) >= gap }) ?? true, let shift = sessions.countContact(session, category, key)
+    {
+      pendingShift = (session, shift)
+    }
     if outcome.isNew, outcome.admitted { counters.newDestinations &+= 1 }
     if outcome.previous != nil {
       outcome.beacon = regularContact(session, key.tag, outcome.previous, isLookUp: evidence == .dnsQuery, now)

@@ -102,7 +102,7 @@ extension Inspector {
       if outcome.admitted {
         flows[index].isCharged = true
       } else {
-        result.verdict = Verdict(.reject, .budgetHeld, scope: .packet)
+        result.verdict = Verdict(.reject, outcome.refusal, scope: .packet)
         result.asker = nil
       }
     }
@@ -117,6 +117,9 @@ extension Inspector {
     sink.record(event)
     raiseFlags(result, index, now, &sink)
     raiseFlags(carriers, index, now, &sink)
+    if effective(result.verdict.action) == .accept {
+      for question in message.questions { noteName(question.name, type: question.type, result, index, now, &sink) }
+    }
     if result.verdict.action != .accept {
       flows[index].reportedDrop = false
       reportDrop(index, result, length: meta.originalLength, now, &sink)
@@ -176,7 +179,7 @@ extension Inspector {
       category: policy.name(of: category))
     result.category = category
     result.verdict.reason = .allowed
-    if !outcome.admitted { result.verdict = Verdict(.reject, .budgetHeld, scope: .packet) }
+    if !outcome.admitted { result.verdict = Verdict(.reject, outcome.refusal, scope: .packet) }
   }
 
   /// Learns which addresses a trusted resolver gave a name that was asked for, aliases walked (RFC 1034 section 3.6.2).

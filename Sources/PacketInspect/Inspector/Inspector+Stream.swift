@@ -85,6 +85,7 @@ extension Inspector {
       if claim == .tunnelSNI { raiseFronting(index, hello.serverName, outcome, now, &sink) }
       if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
       if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+      if let name = hello.serverName { noteName(name, type: nil, outcome, index, now, &sink) }
       let isTunnel = streams[stream].isTunnel
       noteProtocol(index, .tls, FlowShape.Naming(hello.serverName), outcome, isTunnel: isTunnel, now, &sink)
       settle(index, outcome.verdict)
@@ -113,12 +114,16 @@ extension Inspector {
       streams[stream].requests &+= 1
       let claim: Claim = head.isConnect || head.targetHost != nil || streams[stream].isTunnel ? .tunnelTarget : .host
       let outcome = otherDenied(index) ?? name(index, head.destinationName, claim, now)
+      let shape = readShape(index, outcome)
       var event = event(.http(head), on: index, at: now)
+      event.shape = .request(shape)
       describe(outcome, in: &event)
       sink.record(event)
       raiseRequestFlags(index, length, outcome, now, &sink)
       if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
       if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+      raiseShapeFlags(shape, outcome, index, now, &sink)
+      if let name = head.destinationName { noteName(name, type: nil, outcome, index, now, &sink) }
       let isTunnel = streams[stream].isTunnel
       noteProtocol(index, .http, FlowShape.Naming(head.destinationName), outcome, isTunnel: isTunnel, now, &sink)
       if case .length(let count) = head.body { noteDeclared(index, UInt64(clamping: count), outcome, now, &sink) }
@@ -334,6 +339,6 @@ extension Inspector {
 extension StreamState {
   /// The bytes in order that were not parsed.
   func withRest<Result>(_ body: (RawSpan) -> Result) -> Result {
-    body(assembler.buffer.rawSpan.extracting(droppingFirst: assembler.parsed))
+    assembler.withUnparsed(body)
   }
 }

@@ -24,7 +24,11 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
 
   /// What the host knows of senders; nil in replay.
   public var evidence: (any SessionEvidence)?
+  /// A shift of a session's mix that is to be flagged with the contact that made it certain.
+  var pendingShift: (session: Int32, shift: MixShift)?
   var nextFlagID: UInt64
+  /// Keys the hashes of what agents choose.
+  let seed: UInt64
   var lastIdleLook = Timestamp(nanoseconds: 0)
   var lastStateLook = Timestamp(nanoseconds: 0)
   /// When flows were last looked through for what is over.
@@ -52,6 +56,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     self.quicCryptography = quicCryptography
     self.limits = limits
     nextFlagID = firstFlowID
+    self.seed = seed
     flows = FlowTable(capacity: limits.flows, seed: seed, firstID: firstFlowID)
     deadlines = NamelessDeadlines(capacity: limits.flows)
     questions = OutstandingQuestions(seed: seed)

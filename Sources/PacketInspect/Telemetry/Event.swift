@@ -14,12 +14,22 @@ public struct Event: Sendable {
   public var verdict: EventVerdict?
   /// What it is.
   public var body: EventBody
+  /// The shape of what it tells of, where that cannot be told from the body.
+  public var shape: EventShape?
+  /// Which labels of its names are redacted when it is written.
+  public var redaction = LabelRedaction.encoded
 
   /// An event with nothing but its time and body.
   public init(time: Timestamp, body: EventBody) {
     self.time = time
     self.body = body
   }
+}
+
+/// A shape in an event; boxed, since most events have none.
+public enum EventShape: Sendable {
+  /// That of an HTTP request.
+  indirect case request(RequestShape)
 }
 
 /// A flow's endpoints, client to server.

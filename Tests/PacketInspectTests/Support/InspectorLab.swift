@@ -18,6 +18,11 @@ struct TinySuffixes: RegistrableDomains, Sendable {
   }
 }
 
+extension NameText {
+  /// Names as a test writes them.
+  static let plain = NameText(key: (1, 2), domains: TinySuffixes())
+}
+
 func address(_ text: String) -> IPAddress {
   guard let address = IPAddress(text) else { preconditionFailure("not an address: \(text)") }
   return address

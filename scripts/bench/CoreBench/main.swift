@@ -1,7 +1,8 @@
 import Glibc
 
 /// Measures the core and prints samples as JSON: scripts/bench.sh runs it and does the statistics.
-let usage = "usage: CoreBench REPETITIONS [parse|inspect|crowded|memory]"
+let usage =
+  "usage: CoreBench REPETITIONS [parse|inspect|crowded|memory] | CoreBench PASSES worst CAPTURES [FUZZ-INPUTS]"
 
 func fail(_ message: String, _ status: Int32) -> Never {
   print(message)
@@ -9,7 +10,8 @@ func fail(_ message: String, _ status: Int32) -> Never {
 }
 
 let arguments = CommandLine.arguments
-guard arguments.count == 2 || arguments.count == 3, let repetitions = Int(arguments[1]),
+guard (2...5).contains(arguments.count), arguments.count <= 3 || arguments[2] == "worst",
+  let repetitions = Int(arguments[1]),
   (1...100_000).contains(repetitions)
 else { fail(usage, 64) }
 if arguments.count == 3, arguments[2] == "memory" {
@@ -18,6 +20,15 @@ if arguments.count == 3, arguments[2] == "memory" {
 }
 let parts = arguments.count == 3 ? [arguments[2]] : ["parse", "inspect", "crowded"]
 guard let suffixes = SystemSuffixes() else { fail("CoreBench: no public suffix list here (package publicsuffix)", 1) }
+if arguments.count > 3 {
+  guard let bench = WorstBench(passes: repetitions, suffixes: suffixes) else { fail("CoreBench: no libcrypto", 1) }
+  do {
+    print(try bench.run(captures: arguments[3], seeds: arguments.count > 4 ? arguments[4] : nil))
+  } catch {
+    fail("CoreBench: \(error)", 1)
+  }
+  exit(0)
+}
 
 /// The kinds of packets, and whether they did what the rows say: rows that measured something else would be worse
 /// than none.

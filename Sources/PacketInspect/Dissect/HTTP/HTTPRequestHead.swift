@@ -37,6 +37,8 @@ public struct HTTPRequestHead: Sendable {
   public var targetRange: Range<Int>
   /// How the body is framed.
   public var body: HTTPBodyFraming
+  /// The family of the body's declared type: the first Content-Type counts.
+  public var contentType: ContentTypeFamily
   /// True when the client asks for another protocol on this connection (Upgrade with Connection: upgrade).
   public var asksUpgrade: Bool
   /// True when that protocol is WebSocket (RFC 6455 section 4.1, RFC 8441 section 4).
@@ -70,6 +72,7 @@ public struct HTTPRequestHead: Sendable {
     isConnect = false
     targetRange = 0..<0
     body = .none
+    contentType = .none
     asksUpgrade = false
     oddities = []
     length = 0
@@ -86,6 +89,7 @@ public struct HTTPRequestHead: Sendable {
     isConnect = false
     targetRange = 0..<0
     body = .none
+    contentType = .none
     asksUpgrade = false
     asksWebSocket = false
     isHTTP2 = false

@@ -60,6 +60,8 @@ extension HTTPRequestHead {
           framing.connectionUpgrade = true
         }
       }
+    case 12 where stream.matches(HTTPWord.contentType, at: field.name.lowerBound):
+      if contentType == .none { contentType = ContentTypeFamily(stream, field.value) }
     case 14 where stream.matches(HTTPWord.contentLength, at: field.name.lowerBound):
       framing.takeLength(stream, field.value)
     case 17 where stream.matches(HTTPWord.transferEncoding, at: field.name.lowerBound):

@@ -1,0 +1,1 @@
+../../../Sources/nfq-egressd/Host/QUICCryptography.swift
