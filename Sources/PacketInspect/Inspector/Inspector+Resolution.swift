@@ -21,7 +21,7 @@ extension Inspector {
     let flow = flows[index]
     guard flow.isExternal else { return }
     if claim != .host, claim != .tunnelTarget, let transport = hiddenTransport(flow, name) {
-      outcome.hidden = .resolver(transport: transport, key: name?.text ?? flow.server.description)
+      outcome.hidden = .resolver(transport: transport, key: name.map { shown($0) } ?? flow.server.description)
     }
     // A proxy resolves what it is asked for, and a public name is nobody's destination.
     guard claim == .sni || claim == .quicSNI || claim == .host, let name, name.count > 0, addressLiteral(name) == nil,

@@ -56,7 +56,7 @@ struct NoDigest: SHA256Digest, SHA1Digest {
 
 /// Writes out every event and fact, as the daemon's writers do, and looks at the lines.
 struct LineSink: EventSink {
-  private let events = EventEncoder(digest: NoDigest())
+  private let events = EventEncoder(digest: NoDigest(), names: .plain)
   private let facts = FactEncoder(digest: NoDigest())
 
   var wantsFacts: Bool { true }
