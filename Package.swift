@@ -81,7 +81,7 @@ let package = Package(
   ]
 )
 
-// The core benchmark (scripts/bench.sh) is no part of a normal build.
+// The core benchmark (scripts/bench.sh) and the simulation of sessions (scripts/detection.sh) are no part of a normal build.
 if Context.environment["BENCH"] == "1" {
   package.targets += [
     .target(
@@ -93,6 +93,12 @@ if Context.environment["BENCH"] == "1" {
       name: "CoreBench",
       dependencies: ["CoreC", "CHostLibraries", "FuzzEntries", "PacketInspect"],
       path: "scripts/bench/CoreBench",
+      swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "DetectionBench",
+      dependencies: ["PacketInspect"],
+      path: "scripts/detection/DetectionBench",
       swiftSettings: settings
     ),
   ]

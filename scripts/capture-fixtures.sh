@@ -98,6 +98,16 @@ case_http_ipv6() { fetch -6 http://static.news-site.com/today; }
 case_http_no_host() { hand_made raw 93.184.216.10 'GET / HTTP/1.0\r\n\r\n'; }
 case_http_absolute_form() { fetch -4 -x http://proxy-service.net:80 http://api-service.com/status; }
 case_http_connect() { fetch -4 -p -x http://proxy-service.net:3128 https://docs-site.org/; }
+case_http2_clear() { in_agent curl -4 -fsS --http2-prior-knowledge -o /dev/null http://docs-site.org:8081/guide; }
+case_http2_clear_denied_later() {
+  # Three requests on one connection: the second by what the first left in the table, the third to a denied name.
+  question -4 docs-site.org A
+  hand_made http2 93.184.216.10 docs-site.org docs-site.org sub.denied.net
+}
+case_http_connect_fronting() {
+  # The proxy is asked for one site, the hello inside is another's.
+  fetch -4 -p -x http://proxy-service.net:3128 --connect-to docs-site.org:443:api-service.com:443 https://docs-site.org/
+}
 case_http_pipelined() {
   question -4 alice.github.io A
   question -4 bob.github.io A

@@ -15,7 +15,8 @@ Three network namespaces, joined by veth, cut off from every real network:
   host      10.88.0.1, fd00:88::1 (agents0)          forwards; this is where nfq-egressd and its rules belong
             93.184.216.2, 2606:2800:220:1::2 (uplink0)
   internet  93.184.216.0/24, 2606:2800:220:1::/64    unbound at .53 / ::53, a lying one at .54 / ::54,
-            93.184.217.0/24, 2606:2800:221::/48      nginx on all addresses (80, 443), CONNECT proxy at .20 (3128)
+            93.184.217.0/24, 2606:2800:221::/48      nginx on all addresses (80, 443, HTTP/2 in the clear on 8081),
+                                                     CONNECT proxy at .20 (3128); unbound at .53 also over TLS (853)
 
 The addresses look public because nfq-egressd judges only external destinations; they exist nowhere but in here.
 All names are in scripts/lib/lab.zone, and dest1.com to dest60.com; everything else is NXDOMAIN. The host has a
@@ -241,11 +242,15 @@ END
 
 start_resolvers() {
   local name last
+  local tls="  interface: 93.184.216.53@853
+  tls-service-pem: \"$lab/tls/docs.pem\"
+  tls-service-key: \"$lab/tls/server.key\""
   for name in true false; do
     last=53
-    [[ $name == true ]] || last=54
+    [[ $name == true ]] || last=54 tls=''
     start_unbound "$internet" "$name" <<END
 server:
+$tls
   interface: 93.184.216.$last
   interface: 2606:2800:220:1::$last
 auth-zone:
@@ -301,6 +306,7 @@ END
     listen 80${default:+ $default};
     listen [::]:80${only:+ $only}${default};
     listen 443 ssl http2${default:+ $default};
+    listen 8081 http2${default:+ $default};
     listen [::]:443 ssl http2 ${only}${default};
     server_name $names;
     ssl_certificate $lab/tls/$site.pem;

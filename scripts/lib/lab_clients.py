@@ -7,8 +7,10 @@ usage: lab_clients.py records HOST NAME CA SIZE...      a TLS client whose hello
        lab_clients.py raw HOST REQUEST [REQUEST ...]    HTTP requests written in one go (\\r and \\n understood)
        lab_clients.py sequence HOST REQUEST...          the same on one connection, each after the answer before
        lab_clients.py keepalive HOST NAME               GET, POST with a length, POST in chunks, GET: one connection
+       lab_clients.py http2 HOST NAME...                a GET to each over HTTP/2 in the clear, on one connection, each
+                                                        after the answer before; later ones refer to the first's table
 
-HOST is an address or a name; TLS goes to port 443, HTTP to port 80. Exit 0 if the server answered as it should.
+HOST is an address or a name; TLS goes to port 443, HTTP to port 80, HTTP/2 to port 8081. Exit 0 if the server answered as it should.
 """
 
 import socket
@@ -158,6 +160,28 @@ def keepalive(host, name):
     return sequence(host, [request.encode() for request in requests])
 
 
+def http2_frame(kind, flags, stream, payload):
+    """RFC 9113 section 4.1."""
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def http2(host, names):
+    """Answers each GET if nginx names the host in its answer; curl's second request on such a connection fails."""
+    with socket.create_connection((host, 8081), timeout=TIMEOUT) as sock:
+        sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + http2_frame(4, 0, 0, b""))
+        for number, name in enumerate(names):
+            # GET, http, / by index; :authority by a static name, entering the table; the same one again by index.
+            authority = b"\xbe" if number and name == names[number - 1] else b"\x41" + bytes([len(name)]) + name.encode()
+            sock.sendall(http2_frame(1, 5, 2 * number + 1, b"\x82\x86\x84" + authority))
+            data = b""
+            while b"GET " + name.encode() not in data:
+                part = sock.recv(65536)
+                if not part:
+                    return False
+                data += part
+    return True
+
+
 def unescaped(text):
     """The bytes that a command line's \\r and \\n stand for."""
     return text.encode().decode("unicode_escape").encode("latin-1")
@@ -184,6 +208,8 @@ def main(words):
             return sequence(host, [unescaped(request) for request in requests]) == [200] * len(requests)
         case ["keepalive", host, name]:
             return keepalive(host, name) == [200] * 4
+        case ["http2", host, *names] if names:
+            return http2(host, names)
     print(__doc__, file=sys.stderr)
     return False
 

@@ -131,11 +131,14 @@ public struct HostName: Sendable {
   }
 
   /// The name as text; a byte outside printable ASCII, and a backslash, as `\DDD` (RFC 4343 section 2.1).
-  public var text: String {
+  public var text: String { Self.text(rawSpan, 0..<count) }
+
+  /// Bytes of a name as `text` writes them.
+  static func text(_ bytes: RawSpan, _ range: Range<Int>) -> String {
     var out: [UInt8] = []
-    out.reserveCapacity(count)
-    for index in 0..<count {
-      let byte = storage[index]
+    out.reserveCapacity(range.count)
+    for index in range {
+      let byte = bytes.byte(at: index)
       if byte < 0x21 || byte > 0x7e || byte == 0x5c {
         out.append(0x5c)
         out.append(0x30 + byte / 100)

@@ -4,9 +4,11 @@ public enum StreamProtocol: Sendable {
   case tls
   /// An HTTP/1.x request, by its method or its whole request line.
   case http
-  /// Neither.
+  /// An HTTP/2 connection's preface (RFC 9113 section 3.4).
+  case http2
+  /// None of them.
   case unknown
-  /// One of the two, or neither: too few bytes.
+  /// One of them, or none: too few bytes.
   case needMore
 }
 
@@ -24,6 +26,11 @@ public enum Classifier {
     // TLS and HTTP have no first byte in common, so the first byte decides which to try.
     if first == 0x16 || first == 0x15 || first & 0x80 != 0 {
       return midstream ? midstreamTLS(stream) : initialTLS(stream)
+    }
+    switch HTTP2Reader.begins(stream) {
+    case .some(true): return .http2
+    case nil: return .needMore
+    case .some(false): break
     }
     return midstream ? midstreamHTTP(stream) : initialHTTP(stream)
   }

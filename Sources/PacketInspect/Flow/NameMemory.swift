@@ -51,16 +51,23 @@ public struct NameMemory: Sendable {
   }
 
   private static func add(_ answer: Answer, to list: inout [Answer], at now: Timestamp) -> Int {
-    list.removeAll { $0.expires < now || $0.name == answer.name }
-    if list.count >= namesPerAddress { list.removeFirst() }
+    // What has expired stays until its place is needed: a connection may be older than that.
+    list.removeAll { $0.name == answer.name }
+    if list.count >= namesPerAddress { list.remove(at: list.firstIndex { $0.expires < now } ?? 0) }
     list.append(answer)
     return list.count
   }
 
-  /// True when a trusted resolver's answer, to any session, gave `name` this address and is still good.
+  /// True when a trusted resolver's answer, to any session, gave `name` this address and was good at `now`
+  /// or is so since.
   public func corroborates(_ name: HostName, address: IPAddress, at now: Timestamp) -> Bool {
     guard let list = answers[address.canonical] else { return false }
     return list.contains { $0.expires >= now && name.equals($0.name) }
+  }
+
+  /// True when a trusted resolver's answer gave `name` this address, however long ago.
+  func knows(_ name: HostName, address: IPAddress) -> Bool {
+    answers[address.canonical]?.contains { name.equals($0.name) } ?? false
   }
 
   /// The name that this session most recently got this address for.

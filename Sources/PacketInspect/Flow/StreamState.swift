@@ -8,6 +8,8 @@ public enum StreamMode: Sendable {
   case http
   /// A chunked request body.
   case chunks(ChunkedBodySkipper)
+  /// An HTTP/2 connection.
+  case http2(HTTP2Reader)
   /// DNS messages with a length before each (RFC 7766).
   case dns
   /// Something else, searched for a hello or request that comes late (STARTTLS, SOCKS, CONNECT).
@@ -33,6 +35,8 @@ public struct StreamState: Sendable {
   public var failures: UInt8 = 0
   /// True after a CONNECT: what follows speaks to the target, not to the proxy.
   public var isTunnel = false
+  /// The host that the CONNECT asked for, as text; empty when it named none.
+  var tunnelTarget: [UInt8] = []
   /// Requests seen on this connection.
   public var requests: UInt32 = 0
   /// Bytes as the pool has counted them.
@@ -54,6 +58,7 @@ public struct StreamState: Sendable {
     searched = 0
     failures = 0
     isTunnel = false
+    tunnelTarget = []
     requests = 0
   }
 }

@@ -9,6 +9,8 @@ struct ContactOutcome {
   var categoryHits: [CategoryHit] = []
   var raisesWarning = false
   var raisesReached = false
+  /// What speaks for names being looked up where nobody sees it.
+  var hidden: HiddenResolution?
   /// The session that a resolver on this host asked for; nil where the flow's own session is meant.
   var asker: Int32?
   /// Regular contacts of the destination.
@@ -72,7 +74,7 @@ extension Inspector {
       result.take(outcome)
       result.verdict = Verdict(.accept, .allowed)
       if !outcome.admitted {
-        result.verdict = Verdict(.reject, .budgetHeld)
+        result.verdict = Verdict(.reject, outcome.refusal)
         return result
       }
     }
@@ -89,7 +91,18 @@ extension Inspector {
     if sessions[session].uploads.holds(sessions[session].uploadPolicy), !sessions[session].budget.contains(key) {
       return BudgetOutcome(admitted: false, isNew: true, raisesWarning: false, raisesReached: false)
     }
+    if sessions[session].mix?.isHeld == true, sessions[session].mixPolicy?.onShift == .hold,
+      !sessions[session].budget.contains(key)
+    {
+      return BudgetOutcome(
+        admitted: false, isNew: true, raisesWarning: false, raisesReached: false, refusal: .categoryHeld)
+    }
     var outcome = sessions.contact(session, key, evidence, category, limit: limits.namesPerSession, at: now)
+    if outcome.admitted, let gap = sessions[session].mixPolicy?.contactGap,
+      outcome.previous.map({ now.since($0) >= gap }) ?? true, let shift = sessions.countContact(session, category, key)
+    {
+      pendingShift = (session, shift)
+    }
     if outcome.isNew, outcome.admitted { counters.newDestinations &+= 1 }
     if outcome.previous != nil {
       outcome.beacon = regularContact(session, key.tag, outcome.previous, isLookUp: evidence == .dnsQuery, now)
@@ -123,7 +136,7 @@ extension Inspector {
     let server = flows[index].server
     if let name {
       return DenyRule.isExcepted(name, policy: policy, overlays: overlays)
-        && memory.corroborates(name, address: server, at: now)
+        && memory.corroborates(name, address: server, at: answerTime(index, now))
     }
     let known = memory.latestName(for: server, session: flows[index].session, at: now)
     return known.map { DenyRule.isExcepted($0, policy: policy, overlays: overlays) } ?? false
@@ -154,7 +167,7 @@ extension Inspector {
     if let literal = addressLiteral(name) {
       // A literal claims an address, so there is nothing to corroborate but that it is this one.
       if literal.canonical == server.canonical { return [nameless(flow, serverIsExternal, now)] }
-    } else if memory.corroborates(name, address: server, at: now) {
+    } else if memory.corroborates(name, address: server, at: answerTime(index, now)) {
       let isExternal = serverIsExternal && policy.isExternal(name)
       return [
         Place(
@@ -195,7 +208,7 @@ extension Inspector {
   }
 
   /// The address that a claimed name spells, if it is one.
-  private func addressLiteral(_ name: HostName) -> IPAddress? {
+  func addressLiteral(_ name: HostName) -> IPAddress? {
     let last = name[name.count - 1]
     var hasColon = false
     for index in 0..<name.count where name[index] == 0x3a { hasColon = true }

@@ -49,6 +49,7 @@ extension Inspector {
       && (flows[index].clientPackets < Self.searchedDatagrams || flows[index].serverPort == 53)
     if isSearched { flows[index].phase = .watched }
     raiseFlags(outcome, index, now, &sink)
+    raiseTunnel(index, view, outcome, now, &sink)
     if outcome.verdict.action != .accept { reportDrop(index, outcome, length: meta.originalLength, now, &sink) }
     return Verdict(effective(outcome.verdict.action), outcome.verdict.reason)
   }
@@ -101,7 +102,7 @@ extension Inspector {
       if outcome.admitted {
         flows[index].isCharged = true
       } else {
-        result.verdict = Verdict(.reject, .budgetHeld, scope: .packet)
+        result.verdict = Verdict(.reject, outcome.refusal, scope: .packet)
         result.asker = nil
       }
     }
@@ -116,6 +117,9 @@ extension Inspector {
     sink.record(event)
     raiseFlags(result, index, now, &sink)
     raiseFlags(carriers, index, now, &sink)
+    if effective(result.verdict.action) == .accept {
+      for question in message.questions { noteName(question.name, type: question.type, result, index, now, &sink) }
+    }
     if result.verdict.action != .accept {
       flows[index].reportedDrop = false
       reportDrop(index, result, length: meta.originalLength, now, &sink)
@@ -155,6 +159,7 @@ extension Inspector {
       }
       return
     }
+    noteQuestion(name, session)
     let category = policy.category(of: name)
     let place = Place(key: key, evidence: .dnsQuery, isExternal: true, category: category, isByName: true)
     if let hit = categoryHit(session, place, name: name, claim: nil) {
@@ -174,7 +179,7 @@ extension Inspector {
       category: policy.name(of: category))
     result.category = category
     result.verdict.reason = .allowed
-    if !outcome.admitted { result.verdict = Verdict(.reject, .budgetHeld, scope: .packet) }
+    if !outcome.admitted { result.verdict = Verdict(.reject, outcome.refusal, scope: .packet) }
   }
 
   /// Learns which addresses a trusted resolver gave a name that was asked for, aliases walked (RFC 1034 section 3.6.2).
@@ -201,6 +206,7 @@ extension Inspector {
         for address in record.data.addresses {
           for name in chain[...place] {
             memory.learn(name, address: address, timeToLive: record.timeToLive, session: asked, at: now)
+            noteAnswer(name, address, asked)
           }
         }
       }

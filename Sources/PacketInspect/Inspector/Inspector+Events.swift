@@ -3,6 +3,7 @@ extension Inspector {
   func event(_ body: EventBody, on index: Int32, at now: Timestamp) -> Event {
     let flow = flows[index]
     var event = Event(time: now, body: body)
+    event.redaction = policy.parts.redactLabels
     event.flow = EventFlow(
       id: flow.id, client: flow.client, clientPort: flow.clientPort, server: flow.server, serverPort: flow.serverPort,
       proto: flow.key.proto)
@@ -38,6 +39,7 @@ extension Inspector {
   mutating func raiseFlags<Sink: EventSink>(
     _ outcome: ContactOutcome, _ index: Int32, _ now: Timestamp, _ sink: inout Sink
   ) {
+    raiseShift(now, &sink)
     let session = outcome.asker ?? flows[index].session
     raiseBudgetFlags(outcome, session, now, &sink)
     raiseBeacon(outcome, session, index, now, &sink)
@@ -45,6 +47,7 @@ extension Inspector {
       raise(.denyHit, match.summary, match.evidence, outcome, index, now, &sink)
     }
     for hit in outcome.categoryHits { raiseCategoryFlag(hit, outcome, index, now, &sink) }
+    if let hidden = outcome.hidden { raiseHidden(hidden, outcome, index, now, &sink) }
     if let destination = outcome.destination, destination.isNew,
       destination.evidence == .sniUnverified || destination.evidence == .hostUnverified
     {
@@ -54,6 +57,20 @@ extension Inspector {
         [FlagEvidence("address", flows[index].server.description), FlagEvidence("charged", destination.key)],
         outcome, index, now, &sink)
     }
+  }
+
+  /// Raises the flag of a shift of the mix, which is the session's.
+  private mutating func raiseShift<Sink: EventSink>(_ now: Timestamp, _ sink: inout Sink) {
+    guard let (session, shift) = pendingShift else { return }
+    pendingShift = nil
+    let names = policy.parts.categories.names
+    let summary = shift.summary(
+      agentType: sessions[session].agentType, names: names,
+      isHeld: sessions[session].mixPolicy?.onShift == .hold && policy.parts.mode == .enforce)
+    sessions[session].figures.flags &+= 1
+    var event = Event(time: now, body: .alert(flag(.categoryShift, summary, shift.figures(names: names))))
+    attach(session, to: &event)
+    sink.record(event)
   }
 
   /// Raises a flag on a flow.

@@ -54,6 +54,13 @@ extension Inspector {
     return sessions[index].overview
   }
 
+  /// A reviewer has looked at a session's shift of mix: new destinations are no longer held for it, and its mix as it is
+  /// now is what further shifts are told against.
+  public mutating func releaseMix(of id: String) throws(SessionCommandError) {
+    guard let index = sessions.index(of: id) else { throw .unknownSession(id) }
+    sessions.releaseMix(index)
+  }
+
   /// All sessions that live.
   public func sessionOverviews() -> [SessionOverview] { sessions.indices.map { sessions[$0].overview } }
 

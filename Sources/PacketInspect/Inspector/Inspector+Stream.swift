@@ -17,6 +17,7 @@ extension Inspector {
       case .tls: goesOn = readHello(index, meta, acknowledgement, now, &sink)
       case .http: goesOn = readRequest(index, meta, acknowledgement, now, &sink)
       case .chunks: goesOn = skipChunks(index)
+      case .http2: goesOn = readFrames(index, meta, acknowledgement: acknowledgement, now, &sink)
       case .dns: goesOn = readDNS(index, meta, now, &sink)
       case .search: goesOn = search(index, meta, now, &sink)
       case .settled: goesOn = false
@@ -46,6 +47,7 @@ extension Inspector {
     switch kind {
     case .tls: streams[stream].mode = .tls
     case .http: streams[stream].mode = .http
+    case .http2: streams[stream].mode = .http2(HTTP2Reader())
     case .needMore: return isWithinLimit(index, meta, now, &sink) && false
     case .unknown: return becomeNameless(index, meta, now, &sink)
     }
@@ -80,8 +82,10 @@ extension Inspector {
       var event = event(.tls(hello), on: index, at: now)
       describe(outcome, in: &event)
       sink.record(event)
+      if claim == .tunnelSNI { raiseFronting(index, hello.serverName, outcome, now, &sink) }
       if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
       if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+      if let name = hello.serverName { noteName(name, type: nil, outcome, index, now, &sink) }
       let isTunnel = streams[stream].isTunnel
       noteProtocol(index, .tls, FlowShape.Naming(hello.serverName), outcome, isTunnel: isTunnel, now, &sink)
       settle(index, outcome.verdict)
@@ -110,11 +114,16 @@ extension Inspector {
       streams[stream].requests &+= 1
       let claim: Claim = head.isConnect || head.targetHost != nil || streams[stream].isTunnel ? .tunnelTarget : .host
       let outcome = otherDenied(index) ?? name(index, head.destinationName, claim, now)
+      let shape = readShape(index, outcome)
       var event = event(.http(head), on: index, at: now)
+      event.shape = .request(shape)
       describe(outcome, in: &event)
       sink.record(event)
+      raiseRequestFlags(index, length, outcome, now, &sink)
       if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
       if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
+      raiseShapeFlags(shape, outcome, index, now, &sink)
+      if let name = head.destinationName { noteName(name, type: nil, outcome, index, now, &sink) }
       let isTunnel = streams[stream].isTunnel
       noteProtocol(index, .http, FlowShape.Naming(head.destinationName), outcome, isTunnel: isTunnel, now, &sink)
       if case .length(let count) = head.body { noteDeclared(index, UInt64(clamping: count), outcome, now, &sink) }
@@ -123,6 +132,7 @@ extension Inspector {
       complete(index, length, acknowledgement)
       if head.isConnect {
         streams[stream].isTunnel = true
+        streams[stream].tunnelTarget = head.destinationName?.bytes ?? []
         streams[stream].mode = .detect
         return true
       }
@@ -140,7 +150,7 @@ extension Inspector {
   }
 
   /// The denial of a host that the request in hand names beside its destination: servers differ in which they obey.
-  private mutating func otherDenied(_ index: Int32) -> ContactOutcome? {
+  mutating func otherDenied(_ index: Int32) -> ContactOutcome? {
     guard head.oddities.contains(.ambiguousHost) || head.targetHost != nil else { return nil }
     for name in [head.targetHost, head.host, head.otherHost] {
       if let name, let outcome = denial(of: name, session: flows[index].session) { return outcome }
@@ -173,7 +183,7 @@ extension Inspector {
     guard let length = streams[stream].withRest({ DNSMessage.tcpLength($0) }), available >= length + 2 else {
       // Another protocol's first bytes say a length as well, one that would be waited for.
       switch streams[stream].withRest({ Classifier.couldBe($0, midstream: true) }) {
-      case .tls, .http:
+      case .tls, .http, .http2:
         streams[stream].mode = .detect
         return true
       case .unknown, .needMore: break
@@ -224,6 +234,7 @@ extension Inspector {
     switch kind {
     case .tls: streams[stream].mode = .tls
     case .http: streams[stream].mode = .http
+    case .http2: streams[stream].mode = .http2(HTTP2Reader())
     case .unknown, .needMore:
       if !flows[index].isCharged { _ = becomeNameless(index, meta, now, &sink) }
       if flows[index].stream >= 0, streams[stream].searched > Self.searchLimit {
@@ -239,7 +250,7 @@ extension Inspector {
   /// The offset of the first thing that could be a hello or request, or of the tail that must be seen again.
   private static func findStart(in bytes: RawSpan) -> (offset: Int, kind: StreamProtocol, searched: Int) {
     let atStart = Classifier.couldBe(bytes, midstream: true)
-    if atStart == .tls || atStart == .http { return (0, atStart, 0) }
+    if atStart == .tls || atStart == .http || atStart == .http2 { return (0, atStart, 0) }
     var offset = atStart == .needMore ? 0 : 1
     while offset < bytes.byteCount {
       // Inside a segment only a hello is looked for: its start is unmistakable, a method's is a word.
@@ -287,7 +298,7 @@ extension Inspector {
   }
 
   /// True while a hello or head may still end in time; else the exception policy decides the flow.
-  private mutating func isWithinLimit<Sink: EventSink>(
+  mutating func isWithinLimit<Sink: EventSink>(
     _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
   ) -> Bool {
     guard streams[flows[index].stream].assembler.unparsedCount > StreamAssembler.messageLimit else { return true }
@@ -311,11 +322,13 @@ extension Inspector {
   mutating func name(_ index: Int32, _ name: HostName?, _ claim: Claim, _ now: Timestamp) -> ContactOutcome {
     if flows[index].name >= 0 { names.release(flows[index].name) }
     flows[index].name = name.map { names.take($0, claim) } ?? -1
-    return charge(index, name: name, claim: claim, now)
+    var outcome = charge(index, name: name, claim: claim, now)
+    weigh(index, name, claim, &outcome, now)
+    return outcome
   }
 
   /// Marks a message as parsed; its bytes stay until the server has answered.
-  private mutating func complete(_ index: Int32, _ length: Int, _ acknowledgement: UInt32?) {
+  mutating func complete(_ index: Int32, _ length: Int, _ acknowledgement: UInt32?) {
     let stream = flows[index].stream
     streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + length)
     streams[stream].acknowledged = acknowledgement

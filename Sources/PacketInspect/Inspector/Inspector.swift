@@ -12,6 +12,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var names = FlowNames()
   var deadlines: NamelessDeadlines
   var memory = NameMemory()
+  var resolved: ResolvedNames
   var questions: OutstandingQuestions
   var recentQuestions: RecentQuestions
   private var destinationKeys: DestinationKeyCache
@@ -23,7 +24,11 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
 
   /// What the host knows of senders; nil in replay.
   public var evidence: (any SessionEvidence)?
+  /// A shift of a session's mix that is to be flagged with the contact that made it certain.
+  var pendingShift: (session: Int32, shift: MixShift)?
   var nextFlagID: UInt64
+  /// Keys the hashes of what agents choose.
+  let seed: UInt64
   var lastIdleLook = Timestamp(nanoseconds: 0)
   var lastStateLook = Timestamp(nanoseconds: 0)
   /// When flows were last looked through for what is over.
@@ -32,6 +37,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   // Reused, so that parsing allocates only what it has not grown to yet.
   var hello = ClientHello()
   var head = HTTPRequestHead()
+  var http2Request = HTTP2Request()
   var message = DNSMessage()
   var scratch: [UInt8] = []
 
@@ -50,9 +56,11 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     self.quicCryptography = quicCryptography
     self.limits = limits
     nextFlagID = firstFlowID
+    self.seed = seed
     flows = FlowTable(capacity: limits.flows, seed: seed, firstID: firstFlowID)
     deadlines = NamelessDeadlines(capacity: limits.flows)
     questions = OutstandingQuestions(seed: seed)
+    resolved = ResolvedNames(seed: seed)
     recentQuestions = RecentQuestions(seed: seed)
     destinationKeys = DestinationKeyCache(seed: seed)
     senderSeed = seed
@@ -246,7 +254,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       if tcp.flags.contains(.syn) { return !tcp.flags.contains(.ack) }
       if view.payload.byteCount > 0 {
         switch Classifier.couldBe(view.payload, midstream: true) {
-        case .tls, .http: return true
+        case .tls, .http, .http2: return true
         case .unknown, .needMore: break
         }
       }

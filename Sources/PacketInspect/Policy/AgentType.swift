@@ -63,6 +63,8 @@ public struct AgentType: Hashable, Sendable {
   public var uploadBudget: UploadBudgetPolicy?
   /// From where on the shape of its traffic is flagged.
   public var shape = ShapePolicy()
+  /// How its mix of categories is watched; nil where no baseline is known, and then it is not.
+  public var mix: MixPolicy?
   /// What is done about destinations of each category.
   public var categoryActions = CategoryActions()
 

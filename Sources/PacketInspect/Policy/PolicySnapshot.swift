@@ -38,6 +38,8 @@ public final class PolicySnapshot: Sendable {
     public var internalNames = DomainSet()
     /// Resolvers whose answers may corroborate a claimed name.
     public var trustedResolvers: Set<IPAddress> = []
+    /// Addresses of resolvers that are public services, trusted or not.
+    public var publicResolvers: Set<IPAddress> = []
     /// The deny-lists, by index.
     public var lists: [DenyList] = []
     /// Denied domains.

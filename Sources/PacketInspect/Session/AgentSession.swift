@@ -26,10 +26,20 @@ public struct AgentSession: Sendable {
   public internal(set) var overlays: SessionOverlays?
   /// How its flows add up over time.
   var traffic = SessionTraffic()
-  /// From where on that is flagged.
-  var shapePolicy = ShapePolicy()
+  /// From where on the shape of its traffic is flagged.
+  public internal(set) var shapePolicy = ShapePolicy()
+  /// Names by registrable domain, for what tunnels through them.
+  var names = NameActivity()
+  /// When shapes were flagged last, by kind and destination.
+  var shapeFlags = FlagIntervals()
   /// Destinations by which its budget was extended.
   public internal(set) var extendedBy = 0
+  /// Its contacts by category; nil before the first, and where its type's mix is not watched.
+  public internal(set) var mix: CategoryMix?
+  /// How its type's mix is watched.
+  public internal(set) var mixPolicy: MixPolicy?
+  /// What is known of where it has its names from.
+  var visibility = NameVisibility()
   /// What was counted.
   public var figures = SessionFigures()
   /// Contacts by category number; as long as the highest one that was met.

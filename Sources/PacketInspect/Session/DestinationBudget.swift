@@ -32,6 +32,8 @@ public struct BudgetOutcome: Hashable, Sendable {
   public var raisesWarning: Bool
   /// True when this contact reached the ceiling, the first time.
   public var raisesReached: Bool
+  /// Why it was not admitted, if it was not.
+  public var refusal = Reason.budgetHeld
   /// The contact before this one; nil for the first.
   public var previous: Timestamp?
   /// What this contact completed, if it is one of many at regular intervals.

@@ -134,6 +134,21 @@ public struct SessionTable: Sendable {
     return outcome
   }
 
+  /// Counts a contact in the session's mix of categories, where its type's is watched; gives the shift that it made
+  /// certain enough to flag.
+  mutating func countContact(_ index: Int32, _ category: Category, _ key: DestinationKey) -> MixShift? {
+    let place = Int(index)
+    guard let policy = sessions[place].mixPolicy else { return nil }
+    if sessions[place].mix == nil { sessions[place].mix = CategoryMix(policy.baseline) }
+    return sessions[place].mix?.add(category, host: key, policy: policy)
+  }
+
+  /// A reviewer has looked at the session's shift: what it holds is released.
+  mutating func releaseMix(_ index: Int32) {
+    sessions[Int(index)].mix?.release()
+    markUnsaved(index)
+  }
+
   /// What a session's type says of the categories, looked up once an epoch.
   mutating func categoryActions(_ index: Int32, _ policy: PolicySnapshot) -> CategoryActions {
     let place = Int(index)
@@ -233,6 +248,7 @@ public struct SessionTable: Sendable {
     sessions[Int(index)].uploadPolicy = uploads
     sessions[Int(index)].overlays = policy.parts.overlays.of(session: session.id, agentType: type.name)
     sessions[Int(index)].shapePolicy = type.shape
+    sessions[Int(index)].mixPolicy = type.mix
     sessions[Int(index)].epoch = policy.epoch
   }
 

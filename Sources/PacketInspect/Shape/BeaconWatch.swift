@@ -121,6 +121,8 @@ struct BeaconWatch: Sendable {
     var entry = Entry(start: now, last: now, regularSince: now)
     entry.note(interval: now.since(previous))
     guard tags.count >= Self.maximumWatched else {
+      // Not to the next power of two: ten thousand sessions may be full.
+      if tags.count == 32 { entries.reserveCapacity(Self.maximumWatched) }
       tags.append(tag)
       entries.append(entry)
       return

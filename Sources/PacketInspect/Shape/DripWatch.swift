@@ -3,8 +3,8 @@
 /// Counts halve every twelve hours, so that what is steady comes to a day's worth and what is over fades.
 struct DripWatch: Sendable {
   /// Destinations that are told apart. Those beyond it count as one more each time: an attacker who uses more of them
-  /// gains nothing. At 16 bytes each 4 kB a session, and only for those that were sent more than they gave.
-  static let maximumDestinations = 256
+  /// gains nothing. At 16 bytes each 1 kB a session, and only for those that were sent more than they gave.
+  static let maximumDestinations = 64
   /// Payload bytes below which an exchange is no upload: a request's own fields.
   static let smallestUpload: UInt64 = 512
   /// Sent over received from which on an exchange is one.

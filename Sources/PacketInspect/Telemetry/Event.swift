@@ -14,12 +14,22 @@ public struct Event: Sendable {
   public var verdict: EventVerdict?
   /// What it is.
   public var body: EventBody
+  /// The shape of what it tells of, where that cannot be told from the body.
+  public var shape: EventShape?
+  /// Which labels of its names are redacted when it is written.
+  public var redaction = LabelRedaction.encoded
 
   /// An event with nothing but its time and body.
   public init(time: Timestamp, body: EventBody) {
     self.time = time
     self.body = body
   }
+}
+
+/// A shape in an event; boxed, since most events have none.
+public enum EventShape: Sendable {
+  /// That of an HTTP request.
+  indirect case request(RequestShape)
 }
 
 /// A flow's endpoints, client to server.
@@ -64,6 +74,8 @@ public struct EventDestination: Hashable, Sendable {
   public var isNew: Bool
   /// The name of its category; nil for what is not external.
   public var category: String?
+  /// How the session came by the address of a name that it claims; nil where that cannot be said.
+  public var resolution: Resolution?
 }
 
 /// A budget in an event.
@@ -188,6 +200,16 @@ public enum FlagKind: String, Sendable, CaseIterable {
   case addressLiteral = "address-literal"
   /// A protocol on a port where it is not usual.
   case oddPort = "odd-port"
+  /// The session looks names up where nobody sees it.
+  case hiddenDNS = "hidden-dns"
+  /// The name inside a tunnel is another's than the one that the tunnel was asked for.
+  case fronting = "fronting"
+  /// A request names two hosts.
+  case hostDisagreement = "host-disagreement"
+  /// A request whose end two servers would find in different places.
+  case smuggling = "smuggling"
+  /// IP packets inside other packets: where they go is not seen.
+  case tunnel = "tunnel"
 
   /// EVE's `alert.signature_id`: stable numbers of our own.
   public var signatureID: Int {
@@ -212,15 +234,20 @@ public enum FlagKind: String, Sendable, CaseIterable {
     case .newProtocol: 18
     case .addressLiteral: 19
     case .oddPort: 20
+    case .hiddenDNS: 21
+    case .fronting: 22
+    case .hostDisagreement: 23
+    case .smuggling: 24
+    case .tunnel: 25
     }
   }
 
   /// EVE's `alert.severity`: 1 is the gravest.
   public var severity: Int {
     switch self {
-    case .denyHit, .evasion, .spoofedSource, .encodedHost, .encodedPath, .encodedQuery: 1
+    case .denyHit, .evasion, .spoofedSource, .encodedHost, .encodedPath, .encodedQuery, .fronting, .smuggling: 1
     case .budgetReached, .uploadBudget, .categoryShift, .categoryFlagged, .labelBurst, .uploadHeavy, .uploadVolume,
-      .beacon, .drip:
+      .beacon, .drip, .hiddenDNS, .hostDisagreement, .tunnel:
       2
     case .budgetWarning, .nameUnverified, .newProtocol, .addressLiteral, .oddPort: 3
     }

@@ -2,9 +2,13 @@
 /// (design, section 7). Never a URL, a header value beside Host, or content.
 public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
   private let digest: Digest
+  private let names: NameText
 
-  /// An encoder; the digests are for JA4 and the Community ID.
-  public init(digest: Digest) { self.digest = digest }
+  /// An encoder; the digests are for JA4 and the Community ID, `names` writes host names as they may be shown.
+  public init(digest: Digest, names: NameText) {
+    self.digest = digest
+    self.names = names
+  }
 
   /// One line, with its line feed.
   public func line(_ event: Event) -> [UInt8] {
@@ -13,7 +17,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     json.member("timestamp", event.time.eveText)
     json.member("event_type", event.body.typeName)
     if let flow = event.flow { write(flow, into: &json) }
-    write(event.body, into: &json)
+    write(event.body, event.redaction, into: &json)
     writeEgress(event, into: &json)
     json.close()
     json.newline()
@@ -31,13 +35,13 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     if hasPorts { json.member("community_id", CommunityID.text(flow, digest: digest)) }
   }
 
-  private func write(_ body: EventBody, into json: inout JSONWriter) {
+  private func write(_ body: EventBody, _ redaction: LabelRedaction, into json: inout JSONWriter) {
     switch body {
-    case .dnsQuery(let message): write(message, type: "request", into: &json)
-    case .dnsAnswer(let message): write(message, type: "response", into: &json)
-    case .tls(let hello): write(hello, into: &json)
-    case .quic(let version, let hello): write(hello, version: version, into: &json)
-    case .http(let head): write(head, into: &json)
+    case .dnsQuery(let message): write(message, redaction, type: "request", into: &json)
+    case .dnsAnswer(let message): write(message, redaction, type: "response", into: &json)
+    case .tls(let hello): write(hello, redaction, into: &json)
+    case .quic(let version, let hello): write(hello, version: version, redaction, into: &json)
+    case .http(let head): write(head, redaction, into: &json)
     case .flow(let summary): write(summary, into: &json)
     case .drop(let length):
       json.key("drop")
@@ -59,7 +63,9 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     }
   }
 
-  private func write(_ message: DNSMessage, type: StaticString, into json: inout JSONWriter) {
+  private func write(
+    _ message: DNSMessage, _ redaction: LabelRedaction, type: StaticString, into json: inout JSONWriter
+  ) {
     json.key("dns")
     json.open()
     json.member("version", 3)
@@ -71,7 +77,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     json.openArray()
     for question in message.questions {
       json.open()
-      json.member("rrname", question.name.text)
+      json.member("rrname", names.text(question.name, redaction))
       json.member("rrtype", DNSNames.type(question.type))
       json.close()
     }
@@ -81,12 +87,12 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       json.openArray()
       for answer in message.answers {
         json.open()
-        json.member("rrname", answer.name.text)
+        json.member("rrname", names.text(answer.name, redaction))
         json.member("rrtype", DNSNames.type(answer.type))
         json.member("ttl", answer.timeToLive)
         switch answer.data {
         case .address(let address): json.member("rdata", address.description)
-        case .alias(let name): json.member("rdata", name.text)
+        case .alias(let name): json.member("rdata", names.text(name, redaction))
         case .service, .other: break
         }
         json.close()
@@ -96,10 +102,10 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     json.close()
   }
 
-  private func write(_ hello: ClientHello, into json: inout JSONWriter) {
+  private func write(_ hello: ClientHello, _ redaction: LabelRedaction, into json: inout JSONWriter) {
     json.key("tls")
     json.open()
-    if let name = hello.serverName { json.member("sni", name.text) }
+    if let name = hello.serverName { json.member("sni", names.text(name, redaction)) }
     json.member("ja4", JA4.fingerprint(hello, transport: "t", digest: digest))
     if !hello.alpn.isEmpty {
       json.key("client_alpns")
@@ -111,12 +117,12 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
   }
 
   /// EVE's object has no place for protocols but its list of extensions, where Suricata writes them too.
-  private func write(_ hello: ClientHello?, version: UInt32, into json: inout JSONWriter) {
+  private func write(_ hello: ClientHello?, version: UInt32, _ redaction: LabelRedaction, into json: inout JSONWriter) {
     json.key("quic")
     json.open()
     json.member("version", QUICVersion.text(version))
     if let hello {
-      if let name = hello.serverName { json.member("sni", name.text) }
+      if let name = hello.serverName { json.member("sni", names.text(name, redaction)) }
       json.member("ja4", JA4.fingerprint(hello, transport: "q", digest: digest))
       if !hello.alpn.isEmpty {
         json.key("extensions")
@@ -135,13 +141,13 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     json.close()
   }
 
-  private func write(_ head: HTTPRequestHead, into json: inout JSONWriter) {
+  private func write(_ head: HTTPRequestHead, _ redaction: LabelRedaction, into json: inout JSONWriter) {
     json.key("http")
     json.open()
-    if let name = head.destinationName { json.member("hostname", name.text) }
+    if let name = head.destinationName { json.member("hostname", names.text(name, redaction)) }
     if let port = head.port { json.member("http_port", port) }
     json.member("http_method", Self.printable(head.method))
-    json.member("protocol", "HTTP/1.\(head.minorVersion)")
+    json.member("protocol", head.isHTTP2 ? "HTTP/2" : "HTTP/1.\(head.minorVersion)")
     json.close()
   }
 
@@ -179,6 +185,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       if let category = destination.category { json.member("category", category) }
       json.member("external", destination.isExternal)
       json.member("new", destination.isNew)
+      if let resolution = destination.resolution { json.member("resolution", resolution.rawValue) }
       json.close()
     }
     if let budget = event.budget {
@@ -202,10 +209,20 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       json.close()
       json.close()
     case .flow(let summary): if let shape = summary.shape { write(shape, summary, into: &json) }
-    case .tls(let hello): writeTraits(hello, into: &json)
-    case .quic(_, let hello): if let hello { writeTraits(hello, into: &json) }
-    case .http(let head): writeOddities(head.oddities, into: &json)
-    case .dnsQuery(let message), .dnsAnswer(let message): writeOddities(message.oddities, into: &json)
+    case .tls(let hello):
+      if let name = hello.serverName { write(names.shape(name), into: &json) }
+      writeTraits(hello, into: &json)
+    case .quic(_, let hello):
+      if let name = hello?.serverName { write(names.shape(name), into: &json) }
+      if let hello { writeTraits(hello, into: &json) }
+    case .http(let head):
+      if head.asksWebSocket { json.member("upgrade", "websocket") }
+      if case .request(let shape) = event.shape { write(shape, into: &json) }
+      writeOddities(head.oddities, into: &json)
+    case .dnsQuery(let message):
+      if let question = message.questions.first { write(names.shape(question.name), into: &json) }
+      writeOddities(message.oddities, into: &json)
+    case .dnsAnswer(let message): writeOddities(message.oddities, into: &json)
     default: break
     }
     json.close()

@@ -16,13 +16,13 @@ public struct FactEncoder<Digest: SHA256Digest> {
     case .dns(let message, let overTCP, let isOther): write(message, flow, overTCP, isOther, into: &json)
     case .http(let head, let target):
       json.open()
-      json.member("kind", "http_request")
+      json.member("kind", head.isHTTP2 ? "http2_request" : "http_request")
       json.member("flow", flow)
       json.member("method", text(head.method))
       json.key("host")
       if let host = head.host { json.value(authority(host)) } else { json.null() }
       if let host = head.targetHost { json.member("target_host", authority(host)) }
-      json.member("target", text(target))
+      if !head.isHTTP2 { json.member("target", text(target)) }
       json.close()
       json.newline()
     }

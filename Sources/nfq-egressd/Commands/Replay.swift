@@ -46,7 +46,12 @@ struct Replay: ParsableCommand {
       summary = ReplayDriver.replay(bytes.rawSpan, through: &inspector, into: &sink)
       sink.flush()
     } else {
-      var sink = EventPrinter(digest: host.digest)
+      // Whoever has the capture has the names; from the output alone nobody can find out the key or try names.
+      let digest = host.digest.sha256(bytes)
+      let key = stride(from: 0, to: 16, by: 8).map { start in
+        digest[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) }
+      }
+      var sink = EventPrinter(digest: host.digest, names: NameText(key: (key[0], key[1]), domains: host.suffixes))
       summary = ReplayDriver.replay(bytes.rawSpan, through: &inspector, into: &sink)
       sink.flush()
       report(summary, inspector.counters, sessions: inspector.sessions.count)
@@ -94,7 +99,7 @@ private struct EventPrinter: EventSink {
   private let encoder: EventEncoder<LibcryptoDigest>
   private var output = BufferedOutput()
 
-  init(digest: LibcryptoDigest) { encoder = EventEncoder(digest: digest) }
+  init(digest: LibcryptoDigest, names: NameText) { encoder = EventEncoder(digest: digest, names: names) }
 
   mutating func record(_ event: Event) { output.append(encoder.line(event)) }
 

@@ -82,6 +82,7 @@ struct PolicyCompiler {
     parts.internalNames = DomainSet(seed: seed)
     for name in configuration.internalNames { parts.internalNames.insert(name, at: ListPosition(list: 0, line: 0)) }
     parts.trustedResolvers = Set(configuration.trustedResolvers.map(\.canonical))
+    parts.publicResolvers = Set(WellKnownResolvers.addresses.map(\.canonical))
     parts.exceptedDomains = DomainSet(seed: seed)
     for target in configuration.denyExceptions {
       switch target {

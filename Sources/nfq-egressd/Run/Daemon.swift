@@ -33,7 +33,8 @@ struct Daemon {
     let events = try openEvents(configuration)
     var signals = Signals()
     let ring = HandoverRing<Event>(capacity: configuration.limits.eventRing)
-    let writer = EventWriter(ring: ring, digest: digest, log: log)
+    let writer = EventWriter(
+      ring: ring, digest: digest, names: NameText(key: (random.next(), random.next()), domains: suffixes), log: log)
     guard let writerThread = writer.start(events) else { throw Failure(description: "no thread for events") }
     defer {
       writer.stop()

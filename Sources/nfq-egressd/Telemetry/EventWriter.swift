@@ -21,10 +21,12 @@ final class EventWriter: Sendable {
   private let figures = Mutex(Figures())
   private let log: Logger
   private let digest: LibcryptoDigest
+  private let names: NameText
 
-  init(ring: HandoverRing<Event>, digest: LibcryptoDigest, log: Logger) {
+  init(ring: HandoverRing<Event>, digest: LibcryptoDigest, names: NameText, log: Logger) {
     self.ring = ring
     self.digest = digest
+    self.names = names
     self.log = log
   }
 
@@ -50,7 +52,7 @@ final class EventWriter: Sendable {
 
   /// The thread's body.
   func run(_ file: consuming EventFile) {
-    let encoder = EventEncoder(digest: digest)
+    let encoder = EventEncoder(digest: digest, names: names)
     var spare: [Event] = []
     var bytes: [UInt8] = []
     var lastComplaint = Timestamp(nanoseconds: 0)

@@ -50,15 +50,22 @@ struct ClassifierTests {
     arguments: [
       "GETTING better", "Get / HTTP/1.1\r\n", "DELETE (a)", "PUT something down\r\n", "a", "STARTTLS\r\n",
       "\u{5}\u{1}\u{0}",
-      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ])
   func prose(text: String) {
     #expect(classify(Array(text.utf8), midstream: true) == .unknown)
   }
 
-  @Test("the HTTP/2 preface is not an HTTP/1 request")
+  @Test("the HTTP/2 preface is told from requests as soon as it can be, at the start and midstream")
   func preface() {
-    #expect(classify(Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)) == .unknown)
+    let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+    for isMidstream in [false, true] {
+      for count in 1...preface.count {
+        let expected: StreamProtocol = count < 12 ? .needMore : .http2
+        #expect(classify(Array(preface[..<count]), midstream: isMidstream) == expected, "\(count)")
+      }
+    }
+    #expect(classify(Array("PRIVATE".utf8), midstream: true) == .unknown)
+    #expect(classify(Array("PRI * GOPHER".utf8), midstream: true) == .unknown)
   }
 
   @Test("a proxy request midstream is HTTP once its line has ended")

@@ -12,8 +12,91 @@ private struct FactCollector: EventSink {
   mutating func record(_ fact: Fact) { facts.append(fact) }
 }
 
+/// Keeps events, and changes of state as the store gets them.
+private struct StateCollector: EventSink {
+  var events: [Event] = []
+  var changes: [StateChange] = []
+  var wantsState: Bool { true }
+  mutating func record(_ event: Event) { events.append(event) }
+  mutating func record(_ change: StateChange) { changes.append(change) }
+}
+
 @Suite("Privacy")
 struct PrivacyTests {
+  private static let marked = ["Marked-Secret-0001", "another marked secret", "PIN 4711 and 0815 01"]
+
+  /// A secret as it may stand in a name: names have no case.
+  private static func labels(_ secret: String) -> [String] {
+    let bytes = Array(secret.utf8)
+    return [TokenCorpus.hex(bytes), TokenCorpus.base32(bytes, lower: true)]
+  }
+
+  /// Everything that leaves the engine after names full of secrets: events, state for the store, destinations for the
+  /// control socket. `replay` prints the same events.
+  private func output(_ redaction: LabelRedaction) throws -> (text: String, labels: [String]) {
+    var parts = TestPolicy(denied: ["denied.net"]).snapshot.parts
+    parts.redactLabels = redaction
+    var inspector = Inspector(policy: PolicySnapshot(parts, epoch: 1), domains: TinySuffixes())
+    var sink = StateCollector()
+    var now = Timestamp(seconds: 1_700_000_000)
+    func send(_ packet: [UInt8]) {
+      now = now.advanced(byNanoseconds: 1_000_000)
+      _ = inspector.inspect(
+        packet.rawSpan, meta: PacketMeta(hook: .forward, originalLength: packet.count), now: now, into: &sink)
+    }
+    let labels = Self.marked.flatMap { Self.labels($0) }
+    var port: UInt16 = 40_000
+    for label in labels {
+      for domain in ["good.example", "denied.net"] {
+        port += 1
+        let name = "\(label).a.\(domain)"
+        let client = Endpoint(address("10.88.0.7"), port)
+        let question = DNSBuilder.question(DNSBuilder.name(name))
+        send(
+          PacketBuilder.udp(
+            from: client, to: InspectorLab.resolver, payload: DNSBuilder(id: 7, questions: [question]).bytes))
+        let records = [
+          InspectorLab.alias(name, "x.\(label).cdn.example"),
+          InspectorLab.record("x.\(label).cdn.example", "93.184.216.10"),
+        ]
+        send(
+          PacketBuilder.udp(
+            from: InspectorLab.resolver, to: client,
+            payload: DNSBuilder(id: 7, flags: 0x8180, questions: [question], answers: records).bytes))
+        for (server, bytes): (Endpoint, [UInt8]) in [
+          ("93.184.216.10:443", hello(name)), ("93.184.216.10:80", request(name)),
+          ("93.184.216.11:443", hello(name)), ("93.184.216.11:80", request("x", target: "http://\(name)/")),
+        ] {
+          port += 1
+          let connection = TCPClient(server, from: Endpoint(address("10.88.0.7"), port))
+          for packet in [connection.syn, connection.handshakeAck, connection.segment(bytes)] { send(packet) }
+        }
+      }
+    }
+    inspector.tick(now: now.advanced(byNanoseconds: 60_000_000_000), into: &sink)
+    inspector.finish(now: now, into: &sink)
+    let encoder = EventEncoder(digest: try LibcryptoDigest(), names: .plain)
+    var text = sink.events.map { String(decoding: encoder.line($0), as: UTF8.self) }.joined()
+    #expect(sink.events.count > 60 && !sink.changes.isEmpty)
+    text += "\(sink.changes)"
+    text += inspector.sessions[0].budget.destinations.keys.map(\.text).joined(separator: " ")
+    text += "\(inspector.sessions[0].overview)"
+    return (text.lowercased(), labels)
+  }
+
+  @Test("encoded labels stay out of events, state and control answers, in every encoding; and would be found there")
+  func names() throws {
+    let (text, labels) = try output(.encoded)
+    #expect(text.contains("good.example") && text.contains("~"))
+    for label in labels { #expect(!text.contains(label), "\(label)") }
+    for secret in Self.marked { #expect(!text.contains(secret.lowercased())) }
+    // The test is able to fail: without redaction each of them is there.
+    let (open, _) = try output(.never)
+    for label in labels { #expect(open.contains(label), "\(label)") }
+    let (all, _) = try output(.all)
+    #expect(!all.contains(".a.good.example") && all.contains("good.example"))
+  }
+
   static let secret = "s3cr3t"
 
   @Test("keeps paths, queries, header values, user names and bodies out of every event, whatever the verdict")
@@ -29,7 +112,7 @@ struct PrivacyTests {
       "EHLO \(s)\r\nAUTH PLAIN \(s)\r\n",
       "GET /\(s) HTTP/1.1\r\nX: " + String(repeating: s, count: 3_000),
     ]
-    let encoder = EventEncoder(digest: try LibcryptoDigest())
+    let encoder = EventEncoder(digest: try LibcryptoDigest(), names: .plain)
     var lines = 0
     for mode: Mode in [.enforce, .observe] {
       var lab = InspectorLab(TestPolicy(mode: mode, denied: ["denied.net"]))

@@ -250,7 +250,7 @@ struct ResolverTests {
     lab.askUpstream("good.example")
     lab.askUpstream("renewed.example")
     let schema = try JSONSchema(file: ConfigurationFixture.repositoryFile("docs/event.schema.json"))
-    let encoder = EventEncoder(digest: try LibcryptoDigest())
+    let encoder = EventEncoder(digest: try LibcryptoDigest(), names: .plain)
     let lines = lab.events.map { String(decoding: encoder.line($0).dropLast(), as: UTF8.self) }
     for line in lines { #expect(schema.faults(of: try Fixture.json(line)) == [], "\(line)") }
     #expect(lines[1].contains(#""session":"task-1","agent_type":"research","attribution":"address","via":"resolver""#))

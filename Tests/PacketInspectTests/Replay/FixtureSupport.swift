@@ -37,7 +37,8 @@ enum Fixture {
     let file = try capture(name)
     let summary = ReplayDriver.replay(file.rawSpan, through: &inspector, into: &sink)
     if let error = summary.error { throw error }
-    let encoder = EventEncoder(digest: try LibcryptoDigest())
+    let encoder = EventEncoder(
+      digest: try LibcryptoDigest(), names: NameText(key: (1, 2), domains: try PublicSuffixes()))
     return sink.events.map { String(decoding: encoder.line($0).dropLast(), as: UTF8.self) }
   }
 

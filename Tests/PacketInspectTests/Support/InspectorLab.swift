@@ -18,6 +18,11 @@ struct TinySuffixes: RegistrableDomains, Sendable {
   }
 }
 
+extension NameText {
+  /// Names as a test writes them.
+  static let plain = NameText(key: (1, 2), domains: TinySuffixes())
+}
+
 func address(_ text: String) -> IPAddress {
   guard let address = IPAddress(text) else { preconditionFailure("not an address: \(text)") }
   return address
@@ -43,6 +48,7 @@ struct TestPolicy {
   /// What is done about them, for every agent type.
   var actions: [String: CategoryAction] = [:]
   var trusted = ["93.184.216.53", "2606:2800:220:1::53"]
+  var publicResolvers: [String] = []
   var budget: BudgetPolicy? = BudgetPolicy(destinations: 1_000)
   var epoch: UInt32 = 1
   var exceptions = ExceptionPolicy()
@@ -54,6 +60,7 @@ struct TestPolicy {
     parts.mode = mode
     parts.exceptions = exceptions
     parts.trustedResolvers = Set(trusted.map { address($0).canonical })
+    parts.publicResolvers = Set(publicResolvers.map { address($0).canonical })
     parts.lists = [DenyList(name: "bad", action: .reject)]
     for (index, entry) in denied.enumerated() {
       let position = ListPosition(list: 0, line: index + 1)

@@ -23,6 +23,7 @@ struct EventVocabularyTests {
     #expect(try words(flowShape + ["naming", "enum"]) == Set(FlowShape.Naming.allCases.map(\.word)))
     #expect(try egress("attribution") == Set(Attribution.allCases.map(\.rawValue)))
     #expect(try egress("destination", "properties", "evidence") == Set(Evidence.allCases.map(\.rawValue)))
+    #expect(try egress("destination", "properties", "resolution") == Set(Resolution.allCases.map(\.rawValue)))
     #expect(try egress("verdict", "properties", "reason") == Set(Reason.allCases.map(\.rawValue)))
   }
 }

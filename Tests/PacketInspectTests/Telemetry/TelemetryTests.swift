@@ -70,7 +70,7 @@ struct TelemetryTests {
     var name = HostName()
     for byte in 0...252 { name.appendLowercased(UInt8(byte)) }
     message.questions = [DNSQuestion(name: name, type: 1, recordClass: 1)]
-    let line = EventEncoder(digest: try LibcryptoDigest()).line(
+    let line = EventEncoder(digest: try LibcryptoDigest(), names: .plain).line(
       Event(time: Timestamp(seconds: 0), body: .dnsQuery(message)))
     #expect(line.last == 0x0a)
     #expect(line.dropLast().allSatisfy { $0 >= 0x20 && $0 < 0x7f })

@@ -79,7 +79,9 @@ struct HTTPFieldLine {
 enum HTTPWord {
   static let host = Array("host".utf8)
   static let upgrade = Array("upgrade".utf8)
+  static let webSocket = Array("websocket".utf8)
   static let connection = Array("connection".utf8)
+  static let contentType = Array("content-type".utf8)
   static let contentLength = Array("content-length".utf8)
   static let transferEncoding = Array("transfer-encoding".utf8)
   static let chunked = Array("chunked".utf8)

@@ -7,6 +7,8 @@ struct HTTPFraming {
   private var anyIsChunked = false
   /// An Upgrade field with a value was seen.
   var hasUpgrade = false
+  /// One of its protocols is WebSocket.
+  var hasWebSocket = false
   /// A Connection field listed "upgrade".
   var connectionUpgrade = false
   /// A Host field was seen.

@@ -37,8 +37,14 @@ public struct HTTPRequestHead: Sendable {
   public var targetRange: Range<Int>
   /// How the body is framed.
   public var body: HTTPBodyFraming
+  /// The family of the body's declared type: the first Content-Type counts.
+  public var contentType: ContentTypeFamily
   /// True when the client asks for another protocol on this connection (Upgrade with Connection: upgrade).
   public var asksUpgrade: Bool
+  /// True when that protocol is WebSocket (RFC 6455 section 4.1, RFC 8441 section 4).
+  public var asksWebSocket = false
+  /// True for a request over HTTP/2 (RFC 9113), whose `:authority` stands in `host`.
+  public var isHTTP2 = false
   /// What was odd.
   public var oddities: Oddities
   /// Length of the head including the empty line, in bytes.
@@ -66,6 +72,7 @@ public struct HTTPRequestHead: Sendable {
     isConnect = false
     targetRange = 0..<0
     body = .none
+    contentType = .none
     asksUpgrade = false
     oddities = []
     length = 0
@@ -82,7 +89,10 @@ public struct HTTPRequestHead: Sendable {
     isConnect = false
     targetRange = 0..<0
     body = .none
+    contentType = .none
     asksUpgrade = false
+    asksWebSocket = false
+    isHTTP2 = false
     oddities = []
     length = 0
   }

@@ -95,8 +95,7 @@ struct HTTPRequestLine: Equatable {
 
   /// "PRI * HTTP/2", which begins an HTTP/2 connection (RFC 9113 section 3.4) and is no request.
   private static func isHTTP2Preface(_ stream: RawSpan, at start: Int) -> Bool {
-    stream.byteCount - start >= 12 && stream.u64(at: start) == 0x5052_4920_2a20_4854
-      && stream.u32(at: start + 8) == 0x5450_2f32
+    HTTP2Reader.begins(stream.extracting(droppingFirst: start)) ?? false
   }
 
   /// `range` without the spaces at its ends.

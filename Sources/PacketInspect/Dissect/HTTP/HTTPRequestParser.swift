@@ -49,12 +49,19 @@ extension HTTPRequestHead {
       takeHost(field.value, stream, &framing)
     case 7 where stream.matches(HTTPWord.upgrade, at: field.name.lowerBound):
       if !field.value.isEmpty { framing.hasUpgrade = true }
+      HTTPFieldLine.forEachElement(stream, field.value) { element in
+        if element.count == 9, stream.matches(HTTPWord.webSocket, at: element.lowerBound) {
+          framing.hasWebSocket = true
+        }
+      }
     case 10 where stream.matches(HTTPWord.connection, at: field.name.lowerBound):
       HTTPFieldLine.forEachElement(stream, field.value) { element in
         if element.count == 7, stream.matches(HTTPWord.upgrade, at: element.lowerBound) {
           framing.connectionUpgrade = true
         }
       }
+    case 12 where stream.matches(HTTPWord.contentType, at: field.name.lowerBound):
+      if contentType == .none { contentType = ContentTypeFamily(stream, field.value) }
     case 14 where stream.matches(HTTPWord.contentLength, at: field.name.lowerBound):
       framing.takeLength(stream, field.value)
     case 17 where stream.matches(HTTPWord.transferEncoding, at: field.name.lowerBound):
@@ -80,6 +87,7 @@ extension HTTPRequestHead {
   /// What can only be said once all fields are known (RFC 9112 section 6.3).
   private mutating func finish(_ framing: HTTPFraming) {
     asksUpgrade = framing.hasUpgrade && framing.connectionUpgrade
+    asksWebSocket = asksUpgrade && framing.hasWebSocket
     if framing.isAmbiguous(minorVersion: minorVersion) { oddities.insert(.ambiguousLength) }
     // A CONNECT has no body: what follows belongs to the tunnel.
     if isConnect {

@@ -1,0 +1,81 @@
+/// Claims that contradict each other: what a session says to one party and what it says to the next.
+extension Inspector {
+  /// Raises what the request in `head`, `length` bytes at the start of what is unparsed, gives reason for by its form.
+  mutating func raiseRequestFlags<Sink: EventSink>(
+    _ index: Int32, _ length: Int, _ outcome: ContactOutcome, _ now: Timestamp, _ sink: inout Sink
+  ) {
+    let stream = flows[index].stream
+    guard stream >= 0 else { return }
+    if streams[stream].isTunnel { raiseFronting(index, head.destinationName, outcome, now, &sink) }
+    guard !head.oddities.isEmpty else { return }
+    if let one = head.destinationName, let other = head.disagreeingHost {
+      raiseOnce(
+        .hostDisagreement, "host-disagreement \(one) \(other)",
+        "A request names two hosts, \(one) and \(other): servers differ in which they obey.",
+        [FlagEvidence("host", one.text), FlagEvidence("other", other.text)], outcome, index, now, &sink)
+    }
+    let isMixed = head.oddities.contains(.bareLineFeed) && mixesLineEnds(stream, length)
+    if let form = Self.smugglingForm(head.oddities, mixesLineEnds: isMixed) {
+      let name = head.destinationName?.text ?? flows[index].server.description
+      raiseOnce(
+        .smuggling, "smuggling \(name) \(form)",
+        "A request to \(name) has \(form): what one server takes for its body another takes for a request.",
+        [FlagEvidence("host", name), FlagEvidence("form", form)], outcome, index, now, &sink)
+    }
+  }
+
+  /// Which form of request smuggling the oddities of a head amount to, in plain words; nil for none.
+  ///
+  /// Bare line feeds throughout are a plain client's own; among proper line ends they hide a line from someone.
+  private static func smugglingForm(_ oddities: Oddities, mixesLineEnds: Bool) -> String? {
+    if oddities.contains(.ambiguousLength) { return "contradictory lengths" }
+    if oddities.contains(.foldedHeader) { return "a folded header line" }
+    return mixesLineEnds ? "bare line feeds among proper line ends" : nil
+  }
+
+  private func mixesLineEnds(_ stream: Int32, _ length: Int) -> Bool {
+    streams[stream].withRest { rest in
+      var index = 1
+      while index < min(length, rest.byteCount) {
+        if rest.byte(at: index) == 0x0a, rest.byte(at: index - 1) == 0x0d { return true }
+        index += 1
+      }
+      return false
+    }
+  }
+
+  /// Raises `fronting` when `name`, which was claimed inside a tunnel, is not the registrable domain that the tunnel
+  /// was asked for. The public name of an encrypted hello is meant to differ; an address is nobody's name.
+  mutating func raiseFronting<Sink: EventSink>(
+    _ index: Int32, _ name: HostName?, _ outcome: ContactOutcome, _ now: Timestamp, _ sink: inout Sink
+  ) {
+    guard let name, let target = HostName(streams[flows[index].stream].tunnelTarget.rawSpan),
+      addressLiteral(name) == nil, addressLiteral(target) == nil
+    else { return }
+    let (inner, outer) = (destinationKey(name), destinationKey(target))
+    guard inner != outer else { return }
+    raiseOnce(
+      .fronting, "fronting \(outer.text) \(inner.text)",
+      "A tunnel that was asked for \(target) is used for \(name).",
+      [FlagEvidence("target", target.text), FlagEvidence("name", name.text)], outcome, index, now, &sink)
+  }
+
+  /// Raises a flag on a flow the first time that the session gives this reason.
+  mutating func raiseOnce<Sink: EventSink>(
+    _ kind: FlagKind, _ reason: String, _ summary: String, _ evidence: [FlagEvidence], _ outcome: ContactOutcome,
+    _ index: Int32, _ now: Timestamp, _ sink: inout Sink
+  ) {
+    guard sessions[outcome.asker ?? flows[index].session].isFirstFlag(reason) else { return }
+    raise(kind, summary, evidence, outcome, index, now, &sink)
+  }
+}
+
+extension HTTPRequestHead {
+  /// A host that the request names beside its destination and that is another one.
+  fileprivate var disagreeingHost: HostName? {
+    guard let one = destinationName else { return nil }
+    if let host, host != one { return host }
+    if let otherHost, otherHost != one { return otherHost }
+    return nil
+  }
+}

@@ -1,0 +1,26 @@
+/// What a shift of a session's mix does beside the flag.
+public enum MixReach: String, Sendable, CaseIterable {
+  /// The session is flagged for review and goes on.
+  case flag
+  /// Besides, destinations not yet contacted are rejected until a reviewer acts.
+  case hold
+}
+
+/// How an agent type's mix of categories is watched (docs/detection.md).
+public struct MixPolicy: Hashable, Sendable {
+  /// What is expected.
+  public var baseline: MixBaseline
+  /// A destination counts again when it was not contacted for so long, in nanoseconds: a burst is one piece of evidence.
+  public var contactGap: Int64 = 30_000_000_000
+  /// Contacts of a session before which nothing is flagged.
+  public var minimumContacts = 30
+  /// Total variation distance since the most likely change below which nothing is flagged, 0...1.
+  public var minimumDistance = 0.15
+  /// Bound on the share of sessions flagged although they are as the test expects sessions to be.
+  public var falsePositiveRate = 0.01
+  /// What a shift does.
+  public var onShift: MixReach = .flag
+
+  /// A policy with the defaults.
+  public init(_ baseline: MixBaseline) { self.baseline = baseline }
+}

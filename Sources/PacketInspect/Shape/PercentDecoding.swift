@@ -1,0 +1,66 @@
+/// What percent-encoding (RFC 3986 section 2.1) was used for in one token.
+struct PercentDecoding {
+  private var escapes = 0
+  /// Escapes of letters, digits and `-._~`, which need none (RFC 3986 section 2.3).
+  private var unneeded = 0
+  /// Decoded bytes beyond ASCII, and those that are no part of UTF-8.
+  private var high = 0
+  private var broken = 0
+  private var control = 0
+  private var length = 0
+
+  /// Most of the token is escapes that nobody needs: somebody hides words.
+  var isUnneeded: Bool { unneeded * 3 * 2 > length && unneeded >= 8 }
+  /// The escapes stand for bytes that are no text in any script.
+  var isNoText: Bool { escapes >= 16 && (broken + control) * 5 > escapes }
+
+  /// Decodes `range` of `bytes` into `decoded`, once: what is encoded twice stays encoded.
+  static func decode(_ bytes: RawSpan, _ range: Range<Int>, into decoded: inout [UInt8]) -> PercentDecoding {
+    decoded.removeAll(keepingCapacity: true)
+    var result = PercentDecoding()
+    result.length = range.count
+    var pending = 0
+    var index = range.lowerBound
+    while index < range.upperBound {
+      var byte = bytes.byte(at: index)
+      if byte == UInt8(ascii: "%"), index + 2 < range.upperBound,
+        let upper = CharacterClass.hexValue(bytes.byte(at: index + 1)),
+        let lower = CharacterClass.hexValue(bytes.byte(at: index + 2))
+      {
+        byte = upper << 4 | lower
+        index += 2
+        result.escapes += 1
+        let kind = CharacterClass.table[Int(byte)]
+        if kind & (CharacterClass.letter | CharacterClass.digit) != 0 { result.unneeded += 1 }
+        if byte < 0x20, byte != 0x0a, byte != 0x0d, byte != 0x09 { result.control += 1 }
+      }
+      result.takeUTF8(byte, &pending)
+      decoded.append(byte)
+      index += 1
+    }
+    result.broken += pending > 0 ? 1 : 0
+    return result
+  }
+
+  private mutating func takeUTF8(_ byte: UInt8, _ pending: inout Int) {
+    if byte < 0x80 {
+      if pending > 0 { broken += 1 }
+      pending = 0
+      return
+    }
+    high += 1
+    if byte < 0xc0 {
+      if pending == 0 { broken += 1 } else { pending -= 1 }
+      return
+    }
+    if pending > 0 { broken += 1 }
+    switch byte {
+    case 0xc2...0xdf: pending = 1
+    case 0xe0...0xef: pending = 2
+    case 0xf0...0xf4: pending = 3
+    default:
+      broken += 1
+      pending = 0
+    }
+  }
+}

@@ -1,0 +1,205 @@
+/// The shape of one HTTP request: sizes and classes, never content.
+public struct RequestShape: Hashable, Sendable {
+  /// Bytes of the path.
+  public var pathLength = 0
+  /// Segments of the path.
+  public var pathDepth = 0
+  /// Bytes of the longest segment.
+  public var longestSegment = 0
+  /// Bytes of the query.
+  public var queryLength = 0
+  /// Parameters of the query.
+  public var parameters = 0
+  /// Bytes of the longest parameter's value.
+  public var longestParameter = 0
+  /// The longest token of path and query.
+  public var token = TokenShape()
+  /// Where it stands; nil when no token is long enough to be looked at.
+  public var tokenPlace: TokenPlace?
+  /// Long encoded tokens whose structure is that of something known: signatures of signed URLs, digests, JWTs.
+  public var knownTokens = 0
+  /// The longest encoded token of unknown structure in the path, if it reaches the threshold.
+  public var encodedPath: TokenShape?
+  /// The longest encoded token of unknown structure in the query, if it reaches the threshold.
+  public var encodedQuery: TokenShape?
+  /// The family of the body's declared type.
+  public var contentType = ContentTypeFamily.none
+  /// What the first bytes of the body look like; nil when there is none, or none arrived with the head.
+  public var bodyEncoding: BodyEncoding?
+  /// The body's declared length in bytes; nil when it is sent in chunks.
+  public var bodyLength: UInt64? = 0
+
+  /// The shape of an empty request.
+  public init() {}
+}
+
+/// Where a token stands.
+public enum TokenPlace: String, Hashable, Sendable, CaseIterable {
+  /// In the path.
+  case path
+  /// In the query.
+  case query
+}
+
+/// A run of bytes that may be one token, and the word before it.
+struct TokenCandidate {
+  var range: Range<Int>
+  /// The token before it, and the byte between the two.
+  var previous: Range<Int>
+  var separator: UInt8
+  var hasPercent: Bool
+}
+
+extension RequestShape {
+  /// Long tokens that are looked at closely in one request; the rest of so odd a request adds nothing.
+  private static var maximumCandidates: Int { 12 }
+
+  /// Reads a request target (RFC 9112 section 3.2) that stands in `bytes`. `threshold` is the length from which on
+  /// an encoded token counts; `expectsDigests` is true towards destinations whose paths are made of digests.
+  /// `scratch` is for what has to be decoded.
+  mutating func read(
+    target: Range<Int>, in bytes: RawSpan, threshold: Int, expectsDigests: Bool, scratch: inout [UInt8]
+  ) {
+    var start = target.lowerBound
+    // The absolute form: what comes before the path is a name, which is looked at elsewhere.
+    if start < target.upperBound, bytes.byte(at: start) != UInt8(ascii: "/") {
+      start = Self.pathStart(target, bytes)
+    }
+    let table = CharacterClass.table
+    var inQuery = false
+    var tokenStart = start
+    var previous = start..<start
+    var separator: UInt8 = 0
+    var percents = false
+    var mix: UInt8 = 0
+    // A path's segments together, which is how base 64 with its slashes shows itself.
+    var joinedStart = start
+    var joinedMix: UInt8 = 0
+    var joinedIsNew = true
+    var longest = start..<start
+    var longestHasPercent = false
+    var segmentStart = start
+    var awaitsName = false
+    var candidates = InlineArray<12, TokenCandidate>(
+      repeating: TokenCandidate(range: 0..<0, previous: 0..<0, separator: 0, hasPercent: false))
+    var count = 0
+    var firstInQuery = 0
+    var index = start
+    while true {
+      let isEnd = index >= target.upperBound
+      let byte = isEnd ? 0 : bytes.byte(at: index)
+      let kind = isEnd ? 0 : table[Int(byte)]
+      var breaks = kind == 0
+      if !breaks {
+        if byte == UInt8(ascii: "/") {
+          breaks = !inQuery
+        } else if kind == CharacterClass.pad {
+          // Padding ends a token; otherwise the sign stands between a name and a value.
+          let next = index + 1 < target.upperBound ? bytes.byte(at: index + 1) : 0
+          let isPadding = next == UInt8(ascii: "=") || next == UInt8(ascii: "/") || table[Int(next)] == 0
+          breaks = awaitsName || !isPadding
+        }
+      }
+      guard breaks else {
+        mix |= kind
+        if kind == CharacterClass.percent { percents = true }
+        index += 1
+        continue
+      }
+      let range = tokenStart..<index
+      if range.count >= 16 {
+        if range.count > longest.count {
+          longest = range
+          longestHasPercent = percents
+          tokenPlace = inQuery ? .query : .path
+        }
+        if range.count >= threshold, count < Self.maximumCandidates {
+          candidates[count] = TokenCandidate(
+            range: range, previous: previous, separator: separator, hasPercent: percents)
+          count += 1
+          joinedIsNew = false
+        }
+      }
+      if !inQuery {
+        joinedMix |= mix
+        if byte != UInt8(ascii: "/") || isEnd {
+          let mixed = CharacterClass.letter | CharacterClass.upper | CharacterClass.digit
+          if joinedIsNew, index - joinedStart >= threshold, range.lowerBound != joinedStart,
+            joinedMix & mixed == mixed, joinedMix & CharacterClass.percent == 0, count < Self.maximumCandidates
+          {
+            candidates[count] = TokenCandidate(
+              range: joinedStart..<index, previous: joinedStart..<joinedStart, separator: UInt8(ascii: "/"),
+              hasPercent: false)
+            count += 1
+          }
+          joinedStart = index + 1
+          joinedMix = 0
+          joinedIsNew = true
+        }
+      }
+      if !range.isEmpty { previous = range }
+      separator = byte
+      tokenStart = index + 1
+      percents = false
+      mix = 0
+      if !inQuery, isEnd || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#") {
+        if index > segmentStart { pathDepth += 1 }
+        longestSegment = max(longestSegment, index - segmentStart)
+        segmentStart = index + 1
+      } else if inQuery, isEnd || byte == UInt8(ascii: "&") || byte == UInt8(ascii: "#") {
+        if index > segmentStart || !awaitsName { parameters += 1 }
+        longestParameter = max(longestParameter, index - segmentStart)
+        segmentStart = index + 1
+        awaitsName = true
+        previous = index..<index
+      } else if awaitsName, byte == UInt8(ascii: "=") {
+        awaitsName = false
+        segmentStart = index + 1
+      }
+      if isEnd { break }
+      if byte == UInt8(ascii: "?"), !inQuery {
+        inQuery = true
+        awaitsName = true
+        pathLength = index - start
+        segmentStart = index + 1
+        firstInQuery = count
+        previous = index..<index
+      } else if byte == UInt8(ascii: "#") {
+        break
+      }
+      index += 1
+    }
+    if inQuery { queryLength = max(0, index - start - pathLength - 1) } else { pathLength = index - start }
+    guard !longest.isEmpty else { return }
+    token.length = longest.count
+    guard count > 0 else {
+      if !longestHasPercent { token = TokenClassifier.shape(bytes, longest) }
+      return
+    }
+    let judge = TokenJudge(
+      bytes: bytes, path: start..<start + pathLength,
+      query: inQuery ? start + pathLength + 1..<index : index..<index, threshold: threshold,
+      expectsDigests: expectsDigests)
+    for number in 0..<(inQuery ? firstInQuery : count) {
+      judge.take(candidates[number], .path, scratch: &scratch, into: &self)
+    }
+    if inQuery {
+      for number in firstInQuery..<count { judge.take(candidates[number], .query, scratch: &scratch, into: &self) }
+    }
+  }
+
+  /// Where the path of an absolute-form target begins.
+  private static func pathStart(_ target: Range<Int>, _ bytes: RawSpan) -> Int {
+    var index = target.lowerBound
+    while index + 2 < target.upperBound {
+      if bytes.byte(at: index) == UInt8(ascii: ":"), bytes.byte(at: index + 1) == UInt8(ascii: "/"),
+        bytes.byte(at: index + 2) == UInt8(ascii: "/")
+      {
+        return bytes.firstIndex(of: UInt8(ascii: "/"), from: index + 3, to: target.upperBound) ?? target.upperBound
+      }
+      if bytes.byte(at: index) == UInt8(ascii: "?") || bytes.byte(at: index) == UInt8(ascii: "/") { break }
+      index += 1
+    }
+    return target.lowerBound
+  }
+}

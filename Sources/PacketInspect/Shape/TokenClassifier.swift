@@ -1,0 +1,75 @@
+/// Decides how a token is written: by alphabet, length, case, padding, runs and pairs of letters. Entropy is measured
+/// beside, and decides nothing.
+enum TokenClassifier {
+  /// Characters from which on a token in a request may be called encoded.
+  static var minimumInRequest: Int { 20 }
+
+  /// Decimal digits in a request from which on they are no number any more.
+  private static var longestNumber: Int { 64 }
+
+  /// The shape of a token without percent-encoding.
+  static func shape(_ bytes: RawSpan, _ range: Range<Int>, minimum: Int = minimumInRequest) -> TokenShape {
+    var result = TokenShape()
+    result.length = range.count
+    guard range.count >= 16 else { return result }
+    result.encoding = encoding(bytes, range, minimum: minimum)
+    guard result.encoding.isEncoded else { return result }
+    result.entropy = entropy(bytes, range)
+    result.content = DecodedBytes(bytes, range, result.encoding).content
+    return result
+  }
+
+  /// The class alone.
+  static func encoding(_ bytes: RawSpan, _ range: Range<Int>, minimum: Int) -> EncodingClass {
+    let statistics = TokenStatistics(bytes, range)
+    let encoding = statistics.encoding(
+      minimum: minimum, longestNumber: minimum < minimumInRequest ? minimum : longestNumber)
+    if statistics.url > 0, statistics.standard == 0 { return grouped(bytes, range, encoding, statistics) }
+    return encoding
+  }
+
+  /// Groups joined by hyphens or underscores: UUIDs, dates, words and digests side by side. What is hexadecimal
+  /// throughout is hexadecimal however it is cut, unless it is made of UUIDs; a digest beside words is what it is.
+  private static func grouped(
+    _ bytes: RawSpan, _ range: Range<Int>, _ encoding: EncodingClass, _ statistics: TokenStatistics
+  ) -> EncodingClass {
+    let body = statistics.length - statistics.pad - statistics.url
+    guard body > 0 else { return .plain }
+    if statistics.digits + statistics.hexLetters == body, statistics.others == 0, statistics.pad == 0 {
+      if isUUIDs(bytes, range) || statistics.hexLetters == 0 { return .plain }
+      return body >= 32 ? .hex : .plain
+    }
+    guard encoding.isEncoded else { return .plain }
+    // A base 64 character in thirty is a hyphen or underscore; words have one in six.
+    return statistics.url * 7 > statistics.length ? .plain : encoding
+  }
+
+  /// True for UUIDs (RFC 9562 section 4), one or several joined.
+  static func isUUIDs(_ bytes: RawSpan, _ range: Range<Int>) -> Bool {
+    guard (range.count + 1) % 37 == 0 else { return false }
+    for (place, index) in range.enumerated() {
+      let within = place % 37
+      let byte = bytes.byte(at: index)
+      let isSeparator = byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+      if (within == 8 || within == 13 || within == 18 || within == 23 || within == 36) != isSeparator { return false }
+    }
+    return true
+  }
+
+  /// Shannon entropy in hundredths of a bit a character.
+  static func entropy(_ bytes: RawSpan, _ range: Range<Int>) -> Int {
+    // More would tell nothing new and cost.
+    let looked = range.lowerBound..<min(range.upperBound, range.lowerBound + 256)
+    guard looked.count > 1 else { return 0 }
+    var counts = InlineArray<256, UInt16>(repeating: 0)
+    for index in looked { counts[Int(bytes.byte(at: index))] &+= 1 }
+    var sum = 0
+    for index in looked {
+      let count = counts[Int(bytes.byte(at: index))]
+      guard count > 0 else { continue }
+      counts[Int(bytes.byte(at: index))] = 0
+      sum += Int(count) * FixedLogarithm.binary(Int(count))
+    }
+    return max(0, (FixedLogarithm.binary(looked.count) - sum / looked.count) * 100 / 1024)
+  }
+}

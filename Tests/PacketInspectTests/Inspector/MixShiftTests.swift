@@ -1,0 +1,87 @@
+import Testing
+
+@testable import PacketInspect
+
+@Suite("A shift of the mix, in the inspector")
+struct MixShiftTests {
+  /// The lab's policy with a baseline of search engines and little else, since the lab knows no other category.
+  static func lab(_ reach: MixReach, gap: Int64 = 30_000_000_000) throws -> InspectorLab {
+    let names = CategoryNames()
+    let search = try #require(names.category(named: "documentation"))
+    var lab = InspectorLab()
+    var parts = TestPolicy().snapshot.parts
+    var policy = MixPolicy(try #require(MixBaseline([search: 0.95, .unknown: 0.05])))
+    policy.onShift = reach
+    policy.contactGap = gap
+    parts.agentTypes["research"]?.mix = policy
+    lab.inspector.replacePolicy(PolicySnapshot(parts, epoch: 2))
+    return lab
+  }
+
+  private func shifts(_ lab: InspectorLab) -> [(event: Event, flag: ReviewFlag)] {
+    lab.events.compactMap {
+      if case .alert(let flag) = $0.body, flag.kind == .categoryShift { ($0, flag) } else { nil }
+    }
+  }
+
+  @Test("is flagged once, on the session, with registrable domains and figures")
+  func flagged() throws {
+    var lab = try Self.lab(.flag)
+    for number in 0..<60 {
+      lab.ask("secret-label-\(number).host-\(number).example")
+      lab.wait(seconds: 1)
+    }
+    let found = shifts(lab)
+    #expect(found.count == 1)
+    let shift = try #require(found.first)
+    #expect(shift.event.flow == nil && shift.event.session?.id == "task-1")
+    #expect(shift.flag.summary.contains("unknown rose from") && shift.flag.summary.contains(".example"))
+    #expect(!shift.flag.summary.contains("secret-label"))
+    #expect(shift.flag.evidence.contains { $0.name == "unknown_hosts" })
+    #expect(
+      !shift.flag.evidence.contains {
+        if case .text(let text) = $0.value { text.contains("secret-label") } else { false }
+      })
+    #expect(lab.ask("one-more.example").verdict.action == .accept)
+  }
+
+  @Test("does not count a burst to one destination more than once")
+  func bursts() throws {
+    var lab = try Self.lab(.flag)
+    for number in 0..<400 {
+      lab.ask("label-\(number).one.example")
+      lab.wait(seconds: 2)
+    }
+    let index = try #require(lab.inspector.sessions.index(of: "task-1"))
+    #expect(lab.inspector.sessions[index].mix?.counts == [.unknown: 1])
+    lab.wait(seconds: 31)
+    lab.ask("one.example")
+    #expect(lab.inspector.sessions[index].mix?.counts == [.unknown: 2])
+    #expect(shifts(lab).isEmpty)
+  }
+
+  @Test("holds what was not contacted before, until a reviewer has acted")
+  func held() throws {
+    var lab = try Self.lab(.hold)
+    var refused: [Reason] = []
+    for number in 0..<60 {
+      let verdict = lab.ask("host-\(number).example").verdict
+      if verdict.action == .reject { refused.append(verdict.reason) }
+      lab.wait(seconds: 1)
+    }
+    #expect(shifts(lab).count == 1)
+    #expect(!refused.isEmpty && refused.allSatisfy { $0 == .categoryHeld })
+    #expect(lab.ask("host-1.example").verdict.action == .accept)
+    try lab.inspector.releaseMix(of: "task-1")
+    #expect(lab.ask("fresh.example").verdict.action == .accept)
+    #expect(throws: SessionCommandError.unknownSession("nobody")) { try lab.inspector.releaseMix(of: "nobody") }
+  }
+
+  @Test("is not looked for where the type has no baseline")
+  func without() {
+    var lab = InspectorLab()
+    for number in 0..<60 { lab.ask("host-\(number).example") }
+    #expect(shifts(lab).isEmpty)
+    #expect(lab.inspector.sessions.index(of: "task-1").map { lab.inspector.sessions[$0].mix == nil } == true)
+  }
+}

@@ -1,0 +1,171 @@
+import Testing
+
+@testable import PacketInspect
+
+@Suite("Tokens in requests")
+struct TokenTests {
+  static func shape(_ target: String, threshold: Int = 64, expectsDigests: Bool = false) -> RequestShape {
+    let bytes = Array(target.utf8)
+    var shape = RequestShape()
+    var scratch: [UInt8] = []
+    shape.read(
+      target: 0..<bytes.count, in: bytes.rawSpan, threshold: threshold, expectsDigests: expectsDigests,
+      scratch: &scratch)
+    return shape
+  }
+
+  @Test("none of more than 30,000 ordinary targets is called encoded")
+  func ordinary() {
+    var corpus = TokenCorpus(seed: 0xe9)
+    var looked = 0
+    for kind in 0..<TokenCorpus.ordinaryKinds {
+      for _ in 0..<540 {
+        let target = corpus.ordinary(kind)
+        let shape = Self.shape(target)
+        #expect(shape.encodedPath == nil && shape.encodedQuery == nil, "kind \(kind): \(target)")
+        looked += 1
+      }
+    }
+    #expect(looked > 30_000)
+  }
+
+  @Test("tokens of 64 characters and more are called encoded in path and query", arguments: 0..<12)
+  func encoded(kind: Int) {
+    var corpus = TokenCorpus(seed: UInt64(kind) &+ 77)
+    var missed = 0
+    for round in 0..<400 {
+      let token = corpus.token(kind)
+      let name = corpus.pick(["d", "data", "q", "x", "payload", "chunk"])
+      let target =
+        switch round % 4 {
+        case 0: "/\(corpus.word())/\(token)"
+        case 1: "/api/\(corpus.word())/\(token)/\(corpus.word())"
+        case 2: "/\(corpus.word())?\(name)=\(token)"
+        default: "/c?a=1&\(name)=\(token)&z=\(corpus.word())"
+        }
+      let shape = Self.shape(target)
+      if (round % 4 < 2 ? shape.encodedPath : shape.encodedQuery) == nil { missed += 1 }
+    }
+    #expect(missed <= 6, "\(TokenCorpus.encodings[kind]): \(missed) of 400")
+  }
+
+  @Test("a digest by itself is none's business; the same length of text is")
+  func digests() {
+    var corpus = TokenCorpus(seed: 5)
+    let digest = corpus.hex(64)
+    let text = TokenCorpus.hex(corpus.text(32))
+    #expect(Self.shape("/files/\(digest)").encodedPath == nil)
+    #expect(Self.shape("/files/\(digest)").knownTokens == 1)
+    #expect(Self.shape("/files/\(text)").encodedPath?.encoding == .hex)
+    #expect(Self.shape("/files/\(text)").encodedPath?.content == .structured)
+    // Behind a name that nobody knows a digest's length proves nothing.
+    #expect(Self.shape("/f?d=\(digest)").encodedQuery?.content == .uniform)
+    #expect(Self.shape("/f?sha256=\(digest)").encodedQuery == nil)
+    #expect(Self.shape("/f?sha256=\(text)").encodedQuery != nil)
+    // More digests than a path of any registry has.
+    let many = (0..<3).map { _ in "/" + corpus.hex(64) }.joined()
+    #expect(Self.shape(many).encodedPath != nil)
+    #expect(Self.shape(many, expectsDigests: true).encodedPath == nil)
+  }
+
+  @Test("a signed URL excuses its signature and nothing else in it, and no signature that is text")
+  func signed() {
+    var corpus = TokenCorpus(seed: 6)
+    let signed = "/b/k?\(corpus.amazon())"
+    #expect(Self.shape(signed).encodedQuery == nil)
+    #expect(Self.shape(signed).knownTokens == 2)
+    #expect(Self.shape(signed + "&d=\(corpus.base64url(48))").encodedQuery?.length == 64)
+    let text = TokenCorpus.hex(corpus.text(32))
+    #expect(Self.shape("/b/k?X-Amz-Expires=9&X-Amz-Credential=a&X-Amz-Signature=\(text)").encodedQuery != nil)
+    #expect(Self.shape("/b/k?data=\(corpus.jwt())").encodedQuery == nil)
+    let noJWT = "eyJ\(corpus.base64url(60)).\(corpus.base64url(60)).\(corpus.base64url(60))"
+    #expect(Self.shape("/b/k?data=\(noJWT)").encodedQuery != nil)
+  }
+
+  @Test("an OCSP request and a signed media URL are known by their structure")
+  func structured() {
+    var corpus = TokenCorpus(seed: 12)
+    var request: [UInt8] = [
+      0x30, 0x51, 0x30, 0x4f, 0x30, 0x4d, 0x30, 0x4b, 0x30, 0x49, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a,
+      5, 0,
+    ]
+    request += [4, 20] + corpus.bytes(20) + [4, 20] + corpus.bytes(20) + [2, 16] + corpus.bytes(16)
+    let length = request.count - 2
+    for (place, value) in [(1, length), (3, length - 2), (5, length - 4), (7, length - 6), (9, length - 8)] {
+      request[place] = UInt8(value)
+    }
+    #expect(Self.shape("/ocsp/\(TokenCorpus.escape(TokenCorpus.base64(request)))").encodedPath == nil)
+    #expect(Self.shape("/ocsp/\(TokenCorpus.escape(TokenCorpus.base64(corpus.bytes(80))))").encodedPath != nil)
+    let media = "/range/0-65535?o=\(corpus.base64url(120))&v=3"
+    #expect(Self.shape("\(media)&e=1484347850&t=\(corpus.base64url(20))").encodedQuery == nil)
+    #expect(Self.shape("\(media)&e=soon&t=\(corpus.base64url(20))").encodedQuery != nil)
+    #expect(Self.shape("\(media)&e=1484347850&t=no").encodedQuery != nil)
+  }
+
+  @Test("the threshold is the policy's")
+  func threshold() {
+    var corpus = TokenCorpus(seed: 7)
+    let token = TokenCorpus.base64(corpus.text(36), url: true)
+    #expect(token.utf8.count == 48)
+    #expect(Self.shape("/x?d=\(token)").encodedQuery == nil)
+    #expect(Self.shape("/x?d=\(token)", threshold: 48).encodedQuery?.length == 48)
+    #expect(Self.shape("/x?d=\(token)").token.encoding.isEncoded)
+  }
+
+  @Test("sizes are those of the target, in every form")
+  func sizes() {
+    let shape = Self.shape("/a/bcd/ef.txt?x=12345&long=1234567890&flag")
+    #expect(shape.pathLength == 13 && shape.pathDepth == 3 && shape.longestSegment == 6)
+    #expect(shape.queryLength == 28 && shape.parameters == 3 && shape.longestParameter == 10)
+    let absolute = Self.shape("http://user@host.example:80/a/b?c=d")
+    #expect(absolute.pathLength == 4 && absolute.pathDepth == 2 && absolute.parameters == 1)
+    #expect(Self.shape("*").pathDepth <= 1)
+    #expect(Self.shape("").pathLength == 0)
+    #expect(Self.shape("/?").parameters == 0)
+    #expect(Self.shape("/?a").parameters == 1)
+  }
+
+  @Test("no target is too odd to be read")
+  func robustness() {
+    var random = SplitMix64(seed: 9)
+    var scratch: [UInt8] = []
+    let pieces = [
+      "%", "=", "/", "?", "&", "#", ".", "~", "eyJ", "%4", "%zz", "sha256:", "://", "AAAA", "0f", "-", "\u{ff}",
+    ]
+    for _ in 0..<20_000 {
+      var bytes: [UInt8] = []
+      for _ in 0..<Int.random(in: 0..<40, using: &random) {
+        if Bool.random(using: &random) {
+          bytes += Array(pieces[Int.random(in: 0..<pieces.count, using: &random)].utf8)
+        } else {
+          bytes += (0..<8).map { _ in UInt8.random(in: 0...255, using: &random) }
+        }
+      }
+      var shape = RequestShape()
+      shape.read(
+        target: 0..<bytes.count, in: bytes.rawSpan, threshold: 32, expectsDigests: false, scratch: &scratch)
+      #expect(shape.pathLength + shape.queryLength <= bytes.count)
+    }
+  }
+
+  @Test("bodies are told by their first bytes")
+  func bodies() {
+    func encoding(_ text: String) -> BodyEncoding? {
+      let bytes = Array(text.utf8)
+      return BodyEncoding(bytes.rawSpan, 0..<bytes.count)
+    }
+    var corpus = TokenCorpus(seed: 8)
+    #expect(encoding(#"{"a": 1}"#) == .json)
+    #expect(encoding("a=b&c=d") == .form)
+    #expect(encoding("--boundary\r\n") == .multipart)
+    #expect(encoding("<xml/>") == .xml)
+    #expect(encoding("Dear reader, this is it") == .text)
+    #expect(encoding(TokenCorpus.base64(corpus.bytes(60))) == .base64)
+    #expect(encoding(corpus.hex(80)) == .hex)
+    #expect(encoding("") == nil)
+    let zipped: [UInt8] = [0x1f, 0x8b, 8, 0]
+    #expect(BodyEncoding(zipped.rawSpan, 0..<4) == .compressed)
+    let noise: [UInt8] = [1, 2, 3]
+    #expect(BodyEncoding(noise.rawSpan, 0..<3) == .binary)
+  }
+}
