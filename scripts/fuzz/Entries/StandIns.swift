@@ -56,7 +56,8 @@ struct NoDigest: SHA256Digest, SHA1Digest {
 
 /// Writes out every event and fact, as the daemon's writers do, and looks at the lines.
 struct LineSink: EventSink {
-  private let events = EventEncoder(digest: NoDigest())
+  private let events = EventEncoder(
+    digest: NoDigest(), names: NameText(key: (1, 2), domains: LastTwoLabels()))
   private let facts = FactEncoder(digest: NoDigest())
 
   var wantsFacts: Bool { true }
