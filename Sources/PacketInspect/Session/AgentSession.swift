@@ -38,6 +38,10 @@ public struct AgentSession: Sendable {
   public internal(set) var mix: CategoryMix?
   /// How its type's mix is watched.
   public internal(set) var mixPolicy: MixPolicy?
+  /// Its mix as it was written last, or came from the store; empty for none.
+  private var mixBytes: [UInt8] = []
+  /// True while `mixBytes` is the present mix.
+  var isMixStored = true
   /// What is known of where it has its names from.
   var visibility = NameVisibility()
   /// What was counted.
@@ -86,6 +90,7 @@ public struct AgentSession: Sendable {
     figures = state.figures
     budget = DestinationBudget(stored)
     uploads = UploadBudget(total: state.figures.bytesOut)
+    mixBytes = state.mix
     isUnsaved = false
   }
 
@@ -94,6 +99,12 @@ public struct AgentSession: Sendable {
     budget.add(stored)
     extendedBy += stored.state.extendedBy
     ownBudget = ownBudget ?? stored.state.budget
+    if !stored.state.mix.isEmpty {
+      // What was counted since the start is little beside it, and two pasts of evidence cannot be joined.
+      mix = nil
+      mixBytes = stored.state.mix
+      isMixStored = true
+    }
     figures.flows &+= stored.state.figures.flows
     figures.bytesOut &+= stored.state.figures.bytesOut
     figures.bytesIn &+= stored.state.figures.bytesIn
@@ -101,6 +112,31 @@ public struct AgentSession: Sendable {
     figures.flags &+= stored.state.figures.flags
     // The ceiling is looked up again, without arming the flags.
     epoch = 0
+  }
+
+  /// True while the mix holds what the session has not contacted.
+  var isHeldByMix: Bool {
+    guard let mixPolicy, mixPolicy.onShift != .flag else { return false }
+    return mix?.isHeld == true
+  }
+
+  /// Takes a stored mix up, as soon as it is known against which baseline. Without a baseline it stays as it is.
+  mutating func takeUpMix(_ names: CategoryNames) {
+    guard mix == nil, !mixBytes.isEmpty, let mixPolicy else { return }
+    mix = CategoryMix(bytes: mixBytes, baseline: mixPolicy.baseline, names: names)
+  }
+
+  /// Writes the mix as bytes, where it changed since the last time.
+  mutating func writeMix(_ names: CategoryNames) {
+    guard !isMixStored, let mix else { return }
+    mixBytes = mix.bytes(names: names)
+    isMixStored = true
+  }
+
+  /// The mix as operators see it; nil where it is not watched.
+  func mixOverview(_ names: CategoryNames) -> MixOverview? {
+    guard let mixPolicy else { return nil }
+    return MixOverview(mix ?? CategoryMix(mixPolicy.baseline), mixPolicy, names)
   }
 
   /// True the first time an entry is hit.
@@ -140,7 +176,7 @@ public struct AgentSession: Sendable {
     SessionState(
       id: id, agentType: agentType, attribution: attribution, started: started, lastSeen: lastSeen, ended: ended,
       warned: budget.warned, reached: budget.reached, overflow: budget.overflow, extendedBy: extendedBy,
-      figures: figures, budget: ownBudget)
+      figures: figures, budget: ownBudget, mix: mixBytes)
   }
 
   /// The session as operators see it.

@@ -140,13 +140,17 @@ public struct SessionTable: Sendable {
     let place = Int(index)
     guard let policy = sessions[place].mixPolicy else { return nil }
     if sessions[place].mix == nil { sessions[place].mix = CategoryMix(policy.baseline) }
+    sessions[place].isMixStored = false
     return sessions[place].mix?.add(category, host: key, policy: policy)
   }
 
-  /// A reviewer has looked at the session's shift: what it holds is released.
-  mutating func releaseMix(_ index: Int32) {
+  /// A reviewer has looked at the session's shift: what it holds is released. True when it held anything.
+  mutating func releaseMix(_ index: Int32) -> Bool {
+    let held = sessions[Int(index)].isHeldByMix
     sessions[Int(index)].mix?.release()
+    sessions[Int(index)].isMixStored = false
     markUnsaved(index)
+    return held
   }
 
   /// What a session's type says of the categories, looked up once an epoch.
@@ -249,6 +253,7 @@ public struct SessionTable: Sendable {
     sessions[Int(index)].overlays = policy.parts.overlays.of(session: session.id, agentType: type.name)
     sessions[Int(index)].shapePolicy = type.shape
     sessions[Int(index)].mixPolicy = type.mix
+    sessions[Int(index)].takeUpMix(policy.parts.categories.names)
     sessions[Int(index)].epoch = policy.epoch
   }
 
@@ -390,17 +395,19 @@ public struct SessionTable: Sendable {
   mutating func markAllUnsaved() {
     for index in byID.values {
       sessions[Int(index)].budget.markUnsaved()
+      sessions[Int(index)].isMixStored = false
       markUnsaved(index)
     }
   }
 
-  /// Gives out about `limit` changes that are not stored yet.
-  mutating func takeUnsaved(limit: Int, _ body: (StateChange) -> Void) {
+  /// Gives out about `limit` changes that are not stored yet. `names` are the categories', by which a mix is stored.
+  mutating func takeUnsaved(limit: Int, names: CategoryNames, _ body: (StateChange) -> Void) {
     var left = limit
     while left > 0, let index = unsaved.last {
       let id = sessions[Int(index)].id
       if sessions[Int(index)].isUnsaved {
         sessions[Int(index)].isUnsaved = false
+        sessions[Int(index)].writeMix(names)
         var state = sessions[Int(index)].state
         if state.ended == nil, let registration = registered[id] {
           state.sources = registration.sources

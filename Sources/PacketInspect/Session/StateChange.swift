@@ -57,13 +57,15 @@ public struct SessionState: Sendable, Hashable {
   public var cgroups: [String]
   /// Budgets of its own, given at its registration.
   public var budget: BudgetOverride?
+  /// Its mix of categories (`CategoryMix.bytes`); empty for none.
+  public var mix: [UInt8]
 
   /// A session's state.
   public init(
     id: String, agentType: String, attribution: Attribution, started: Timestamp, lastSeen: Timestamp,
     ended: Timestamp? = nil, warned: Bool = false, reached: Bool = false, overflow: UInt64 = 0, extendedBy: Int = 0,
     figures: SessionFigures = SessionFigures(), sources: [IPNetwork] = [], cgroups: [String] = [],
-    budget: BudgetOverride? = nil
+    budget: BudgetOverride? = nil, mix: [UInt8] = []
   ) {
     self.id = id
     self.agentType = agentType
@@ -79,6 +81,7 @@ public struct SessionState: Sendable, Hashable {
     self.sources = sources
     self.cgroups = cgroups
     self.budget = budget
+    self.mix = mix
   }
 }
 

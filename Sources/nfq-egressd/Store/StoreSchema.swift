@@ -110,6 +110,10 @@ enum StoreSchema {
         table.column("evidence", .text).notNull()
       }
     }
+    // Contacts by category and the evidence in them: a restart must not give a session a new mix.
+    migrator.registerMigration("6 mixes of sessions") { database in
+      try database.alter(table: "session") { table in table.add(column: "mix", .blob) }
+    }
     return migrator
   }
 }

@@ -22,7 +22,8 @@ struct SessionStoreTests {
       id: id, agentType: "research", attribution: .address, started: now, lastSeen: now, warned: warned,
       overflow: UInt64.max, sources: [IPNetwork("10.88.0.0/24"), IPNetwork("fd00:88::7")].compactMap { $0 },
       cgroups: ["/agents.slice/one two.scope"],
-      budget: BudgetOverride(destinations: 5, uploadBytes: 1 << 40, window: .day, onReach: .hold))
+      budget: BudgetOverride(destinations: 5, uploadBytes: 1 << 40, window: .day, onReach: .hold),
+      mix: warned ? [1, 0, 255] : [])
   }
 
   private func record(_ contacts: UInt32) -> DestinationRecord {

@@ -38,7 +38,7 @@ for habits in Habits.all + [Habits.harsh] {
       share.hits += 1
       byKind[kind.name, default: 0] += 1
       if settings.explains, let shift = outcome.shift {
-        print("  seed \(seed - 1): \(shift.summary(agentType: kind.name, names: CategoryNames(), isHeld: false))")
+        print("  seed \(seed - 1): \(shift.summary(agentType: kind.name, names: CategoryNames(), reach: .flag))")
       }
     }
   }
@@ -86,5 +86,5 @@ for kind in AgentKind.all {
   }
 }
 if let example {
-  print("\n" + example.summary(agentType: "research", names: CategoryNames(), isHeld: false))
+  print("\n" + example.summary(agentType: "research", names: CategoryNames(), reach: .flag))
 }
