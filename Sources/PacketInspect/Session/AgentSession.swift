@@ -62,10 +62,11 @@ public struct AgentSession: Sendable {
   var isListedUnsaved = false
   /// True when the session itself, beside its destinations, changed since it was stored.
   var isUnsaved = true
-  /// Deny-list entries that were flagged: a retry loop is one flag. Beyond the cap no more are raised.
-  private var flaggedEntries: Set<String> = []
+  /// Deny-list entries that were flagged, by hash: a retry loop is one flag. Beyond the cap no more are raised.
+  private var flaggedEntries: [UInt32] = []
 
-  /// Deny-list entries that are remembered as flagged.
+  /// Deny-list entries that are remembered as flagged: 1 kB where a session hits so many. Looked through only when
+  /// something is refused or flagged.
   static let maximumFlaggedEntries = 256
 
   init(id: String, agentType: String, attribution: Attribution, started: Timestamp) {
@@ -110,7 +111,10 @@ public struct AgentSession: Sendable {
 
   /// True the first time something is flagged that repeats.
   mutating func isFirstFlag(_ what: String) -> Bool {
-    flaggedEntries.count < Self.maximumFlaggedEntries && flaggedEntries.insert(what).inserted
+    let hash = UInt32(truncatingIfNeeded: what.hashValue)
+    guard flaggedEntries.count < Self.maximumFlaggedEntries, !flaggedEntries.contains(hash) else { return false }
+    flaggedEntries.append(hash)
+    return true
   }
 
   /// Counts a contact that was admitted.

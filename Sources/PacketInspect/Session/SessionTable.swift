@@ -113,8 +113,8 @@ public struct SessionTable: Sendable {
 
   private func known(_ address: IPAddress) -> Int32? {
     guard let known = byAddress[address] else { return nil }
-    let session = sessions[Int(known.index)]
-    return session.serial == known.serial && session.ended == nil ? known.index : nil
+    let place = Int(known.index)
+    return sessions[place].serial == known.serial && sessions[place].ended == nil ? known.index : nil
   }
 
   /// Takes a contact into a session's budget, which remembers at most `limit` destinations.
@@ -321,9 +321,11 @@ public struct SessionTable: Sendable {
   }
 
   private mutating func release(_ index: Int32) {
-    let session = sessions[Int(index)]
-    guard session.ended != nil, session.liveFlows <= 0, !session.isListedUnsaved, !session.isFree else { return }
-    sessions[Int(index)].isFree = true
+    let place = Int(index)
+    guard sessions[place].ended != nil, sessions[place].liveFlows <= 0, !sessions[place].isListedUnsaved,
+      !sessions[place].isFree
+    else { return }
+    sessions[place].isFree = true
     free.append(index)
   }
 
