@@ -88,17 +88,12 @@ extension Inspector {
   ) -> BudgetOutcome {
     sessions.markUnsaved(session)
     sessions.refresh(session, policy)
-    if sessions[session].uploads.holds(sessions[session].uploadPolicy), !sessions[session].budget.contains(key) {
-      return BudgetOutcome(admitted: false, isNew: true, raisesWarning: false, raisesReached: false)
-    }
-    if sessions[session].mix?.isHeld == true, sessions[session].mixPolicy?.onShift == .hold,
-      !sessions[session].budget.contains(key)
-    {
+    if let refusal = sessions.refusal(session, key) {
       return BudgetOutcome(
-        admitted: false, isNew: true, raisesWarning: false, raisesReached: false, refusal: .categoryHeld)
+        admitted: false, isNew: true, raisesWarning: false, raisesReached: false, refusal: refusal)
     }
     var outcome = sessions.contact(session, key, evidence, category, limit: limits.namesPerSession, at: now)
-    if outcome.admitted, let gap = sessions[session].mixPolicy?.contactGap,
+    if outcome.admitted, let gap = sessions.mixGap(session),
       outcome.previous.map({ now.since($0) >= gap }) ?? true, let shift = sessions.countContact(session, category, key)
     {
       pendingShift = (session, shift)

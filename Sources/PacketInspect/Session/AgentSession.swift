@@ -117,6 +117,15 @@ public struct AgentSession: Sendable {
     return true
   }
 
+  /// Why a destination that it has not contacted would be refused, whatever its budget of destinations says.
+  var holdsNew: Reason? {
+    if uploads.holds(uploadPolicy) { return .budgetHeld }
+    return mixPolicy?.onShift == .hold && mix?.isHeld == true ? .categoryHeld : nil
+  }
+
+  /// Time after which a contact with the same destination counts in its mix again; nil where that is not watched.
+  var mixGap: Int64? { mixPolicy?.contactGap }
+
   /// Counts a contact that was admitted.
   mutating func countContact(_ category: Category) {
     let place = Int(category.rawValue)

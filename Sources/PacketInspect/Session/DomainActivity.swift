@@ -35,7 +35,9 @@ struct DomainActivity: Sendable {
   /// How much it would cost to forget this one.
   var weight: UInt64 { UInt64(encodedCharacters) + UInt64(names) }
 
-  mutating func take(_ shape: NameShape, hash: UInt64, isDataType: Bool, window: Int64, at now: Timestamp) {
+  /// Takes a name. True when it may have made the estimate of distinct names larger.
+  @discardableResult
+  mutating func take(_ shape: NameShape, hash: UInt64, isDataType: Bool, window: Int64, at now: Timestamp) -> Bool {
     if now < began || now.since(began) >= window { self = DomainActivity(domain: domain, at: now) }
     names &+= 1
     if isDataType { dataTypes &+= 1 }
@@ -45,10 +47,12 @@ struct DomainActivity: Sendable {
     let rank = UInt64(min(15, (hash >> 6).trailingZeroBitCount + 1))
     let known = registers[word] >> shift & 15
     if rank > known { registers[word] ^= (known ^ rank) << shift }
-    guard shape.encodedCharacters > 0, isNewEncoded(hash) else { return }
+    let isLarger = rank > known
+    guard shape.encodedCharacters > 0, isNewEncoded(hash) else { return isLarger }
     encodedNames &+= 1
     let (sum, overflow) = encodedCharacters.addingReportingOverflow(UInt32(clamping: shape.encodedCharacters))
     encodedCharacters = overflow ? .max : sum
+    return isLarger
   }
 
   /// True for a name that is not known to have come before. When most bits are set all names count as new.
@@ -108,7 +112,8 @@ struct NameActivity: Sendable {
     _ shape: NameShape, domain: UInt64, name: UInt64, isDataType: Bool, _ policy: ShapePolicy, at now: Timestamp
   ) -> Finding? {
     let place = place(of: domain, window: policy.labelWindow, at: now)
-    domains[place].take(shape, hash: name, isDataType: isDataType, window: policy.labelWindow, at: now)
+    let isLarger = domains[place].take(
+      shape, hash: name, isDataType: isDataType, window: policy.labelWindow, at: now)
     let activity = domains[place]
     var finding = Finding(activity: activity, distinct: 0)
     // Names of record types that carry data need less to be a tunnel.
@@ -117,7 +122,9 @@ struct NameActivity: Sendable {
     finding.isEncoded =
       !activity.flaggedEncoded && activity.encodedNames >= Self.minimumEncodedNames
       && Int(activity.encodedCharacters) >= limit
-    if !activity.flaggedBurst, Int(activity.names) >= policy.uniqueLabels {
+    // Names that come again do not make it larger, and it takes a while to work out.
+    if !activity.flaggedBurst, activity.names == policy.uniqueLabels || activity.names > policy.uniqueLabels && isLarger
+    {
       finding.distinct = activity.distinctNames
       let ordinary = finding.distinct - Int(activity.addressShaped)
       finding.isBurst =

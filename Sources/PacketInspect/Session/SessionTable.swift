@@ -117,6 +117,16 @@ public struct SessionTable: Sendable {
     return sessions[place].serial == known.serial && sessions[place].ended == nil ? known.index : nil
   }
 
+  /// Why a destination is refused, whatever the session's budget of destinations says; nil when it is not. By itself:
+  /// what is read through the subscript may be a copy of the whole session.
+  func refusal(_ index: Int32, _ key: DestinationKey) -> Reason? {
+    guard let reason = sessions[Int(index)].holdsNew else { return nil }
+    return sessions[Int(index)].budget.contains(key) ? nil : reason
+  }
+
+  /// How long a destination must have been silent to count in the session's mix; nil where that is not watched.
+  func mixGap(_ index: Int32) -> Int64? { sessions[Int(index)].mixGap }
+
   /// Takes a contact into a session's budget, which remembers at most `limit` destinations.
   public mutating func contact(
     _ index: Int32, _ key: DestinationKey, _ evidence: Evidence, _ category: Category = .unknown, limit: Int,
