@@ -88,12 +88,12 @@ extension Inspector {
   ) -> BudgetOutcome {
     sessions.markUnsaved(session)
     sessions.refresh(session, policy)
-    if sessions[session].uploads.holds(sessions[session].uploadPolicy), !sessions[session].budget.contains(key) {
+    if sessions.isHeldByUploads(session), !sessions[session].budget.contains(key) {
       return BudgetOutcome(admitted: false, isNew: true, raisesWarning: false, raisesReached: false)
     }
-    if sessions[session].isHeldByMix, let outcome = heldByMix(session, key, category) { return outcome }
+    if sessions.isHeldByMix(session), let outcome = heldByMix(session, key, category) { return outcome }
     var outcome = sessions.contact(session, key, evidence, category, limit: limits.namesPerSession, at: now)
-    if outcome.admitted, let gap = sessions[session].mixPolicy?.contactGap,
+    if outcome.admitted, let gap = sessions.mixGap(session),
       outcome.previous.map({ now.since($0) >= gap }) ?? true, let shift = sessions.countContact(session, category, key)
     {
       pendingShifts.append((session, shift))
