@@ -18,12 +18,12 @@ struct AgentKind {
     AgentKind(
       name: "research",
       baseline: [
-        ("documentation", 0.55), ("search", 0.2), ("api", 0.15), ("unknown", 0.1),
+        ("documentation", 0.55), ("search", 0.2), ("api", 0.12), ("llm-api", 0.03), ("unknown", 0.1),
       ], contacts: 220, task: 14, pause: 9, fanOut: 0.35, revisits: 0.35),
     AgentKind(
       name: "documentation-heavy",
       baseline: [
-        ("documentation", 0.7), ("search", 0.15), ("api", 0.1), ("unknown", 0.05),
+        ("documentation", 0.7), ("search", 0.15), ("api", 0.07), ("llm-api", 0.03), ("unknown", 0.05),
       ], contacts: 250, task: 16, pause: 8, fanOut: 0.35, revisits: 0.4),
     AgentKind(
       name: "coding",
@@ -35,12 +35,13 @@ struct AgentKind {
       name: "browsing",
       baseline: [
         ("search", 0.2), ("reference", 0.18), ("news", 0.15), ("documentation", 0.12), ("social", 0.08), ("api", 0.07),
-        ("cloud-provider", 0.05), ("unknown", 0.15),
+        ("cloud-provider", 0.05), ("llm-api", 0.03), ("unknown", 0.12),
       ], contacts: 180, task: 9, pause: 7, fanOut: 0.6, revisits: 0.25),
     AgentKind(
       name: "data",
       baseline: [
-        ("api", 0.5), ("cloud-provider", 0.3), ("package-registry", 0.08), ("documentation", 0.06), ("unknown", 0.06),
+        ("api", 0.47), ("cloud-provider", 0.3), ("llm-api", 0.03), ("package-registry", 0.08), ("documentation", 0.06),
+        ("unknown", 0.06),
       ], contacts: 350, task: 25, pause: 18, fanOut: 0.02, revisits: 0.7),
   ]
 }
