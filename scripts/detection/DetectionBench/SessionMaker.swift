@@ -16,6 +16,10 @@ struct SessionMaker {
   /// When the diversion began.
   private(set) var onset: Double?
   private var known: [String: [String]] = [:]
+  /// Categories of which a session uses a few hosts only: whose storage, whose repositories, whose API.
+  private static let suppliers = [
+    "cloud-provider": 2.0, "code-hosting": 2, "package-registry": 3, "llm-api": 2, "api": 8,
+  ]
 
   init(_ kind: AgentKind, _ habits: Habits, _ book: NameBook, seed: UInt64) {
     self.kind = kind
@@ -95,7 +99,11 @@ struct SessionMaker {
 
   private mutating func step(_ category: String) {
     let host: String
-    if let before = known[category], !before.isEmpty, random.chance(habits.bursts > 0 ? kind.revisits : 0) {
+    if let before = known[category], !before.isEmpty, let most = Self.suppliers[category],
+      random.chance(Double(before.count) / (1 + most))
+    {
+      host = before[random.zipf(before.count)]
+    } else if let before = known[category], !before.isEmpty, random.chance(habits.bursts > 0 ? kind.revisits : 0) {
       host = before[random.zipf(before.count)]
     } else {
       host = book.host(category, &random)
@@ -180,7 +188,7 @@ struct SessionMaker {
       var wait = 1.0
       for _ in 0..<random.count(mean: 4) {
         tls(host, wait, out: around(3_000, 0.1), back: 250)
-        wait *= 2
+        wait = min(wait * 2, 60)
       }
     }
   }
@@ -273,13 +281,16 @@ struct SessionMaker {
 
   /// What only some sessions do: a clock, sockets kept alive, a database, jobs elsewhere, machines by SSH, pings.
   private mutating func extras(until end: Double) {
-    if random.chance(0.3) {
-      var at = 60 * random.unit()
+    if random.chance(0.2) {
+      // Its address is asked for once; then it is polled ever more seldom (RFC 5905 section 7.3: 64 to 1024 s).
+      let address = script.lookUp("2.pool.ntp.org", at: 1)
+      var at = 2.0
+      var interval = 64.0
       while at < end {
-        let address = script.lookUp("2.pool.ntp.org", at: at)
         script.datagram(
-          to: Endpoint(address: address, port: 123), [0x23] + [UInt8](repeating: 0, count: 47), at: at + 0.1)
-        at += 64
+          to: Endpoint(address: address, port: 123), [0x23] + [UInt8](repeating: 0, count: 47), at: at)
+        at += interval
+        if random.chance(0.15) { interval = min(1_024, interval * 2) }
       }
     }
     if random.chance(0.05) {

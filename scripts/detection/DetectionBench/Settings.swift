@@ -13,13 +13,14 @@ struct Settings {
   var minimumDistance: Double?
   /// In minutes.
   var beaconSpan: Double?
-  var leavesOutMix = false
+  /// In seconds.
+  var contactGap: Double?
   /// Prints the summary of every flag on a benign session.
   var explains = false
   static let usage = """
     usage: DetectionBench [--seeds tuning|evaluation] [--sessions N] [--attacks N] [--mix-sessions N]
                           [--tables benign,attacks,mix] [--concentration K] [--rate A] [--distance D]
-                          [--beacon-minutes M] [--explain yes] | cost
+                          [--beacon-minutes M] [--gap S] [--explain yes] | cost
     """
 
   init?(_ arguments: [String]) {
@@ -37,6 +38,7 @@ struct Settings {
       case "--rate": guard let a = Double(value), a > 0, a < 1 else { return nil }; falsePositiveRate = a
       case "--distance": guard let d = Double(value), d >= 0, d <= 1 else { return nil }; minimumDistance = d
       case "--beacon-minutes": guard let m = Double(value), m > 0, m < 1e5 else { return nil }; beaconSpan = m
+      case "--gap": guard let g = Double(value), g > 0, g < 1e5 else { return nil }; contactGap = g
       case "--explain": explains = value == "yes"
       default: return nil
       }

@@ -29,6 +29,7 @@ struct Tables {
     var all = Share(hits: 0, of: 0)
     var hours = 0.0
     var packets = 0
+    var shares = kinds.map { _ in [String: Double]() }
     for (number, habits) in Habits.all.enumerated() where number == 1 || settings.tables.contains("habits") {
       var whole = Share(hits: 0, of: 0)
       var byKind = kinds.map { _ in Share(hits: 0, of: 0) }
@@ -41,6 +42,12 @@ struct Tables {
         let result = trial.run(maker.script, kinds[place])
         hours += length / 3_600
         packets += result.packets
+        let contacts = Double(max(1, result.contacts.count))
+        if number == 1 {
+          for (category, count) in result.counts {
+            shares[place][book.table.names[category], default: 0] += Double(count) / contacts
+          }
+        }
         let isFlagged = !result.flags.isEmpty
         whole.of += 1
         byKind[place].of += 1
@@ -56,6 +63,14 @@ struct Tables {
       }
       if number == 1 { all = whole }
       print("| \(habits.name) | \(whole.text) | " + byKind.map(\.text).joined(separator: " | ") + " |")
+    }
+    if settings.explains {
+      for (place, kind) in kinds.enumerated() {
+        let text = shares[place].sorted { $0.value > $1.value }.map {
+          "\($0.key) \(Share.short(100 * $0.value * Double(kinds.count) / Double(settings.sessions))) %"
+        }
+        print("  \(kind.name) has \(text.joined(separator: ", "))")
+      }
     }
     print("\n\(packets) packets in \(Int(hours)) simulated hours. By flag, `tasks, bursts, retries, fan-out`:\n")
     print("| flag | sessions |\n|---|---:|")

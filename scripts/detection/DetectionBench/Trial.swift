@@ -16,6 +16,8 @@ struct Trial {
     var flags: [Raised]
     /// Times of the contacts that the mix test counts.
     var contacts: [Double]
+    /// The same by category.
+    var counts: [PacketInspect.Category: Int]
     var packets: Int
   }
 
@@ -28,7 +30,7 @@ struct Trial {
       parts.trustedResolvers = [IPAddress(v4: Script.resolver.address)]
       parts.publicResolvers = [IPAddress(v4: 0x0808_0808), IPAddress(v4: 0x0101_0101), IPAddress(v4: 0x0909_0909)]
       var shares: [PacketInspect.Category: Double] = [:]
-      for (name, share) in kind.baseline {
+      for (name, share) in kind.expected {
         guard let category = book.table.names.category(named: name) else { return nil }
         shares[category] = share
       }
@@ -39,7 +41,8 @@ struct Trial {
       var mix = MixPolicy(baseline)
       if let rate = settings.falsePositiveRate { mix.falsePositiveRate = rate }
       if let distance = settings.minimumDistance { mix.minimumDistance = distance }
-      if !settings.leavesOutMix { type.mix = mix }
+      if let gap = settings.contactGap { mix.contactGap = Int64(gap * 1e9) }
+      type.mix = mix
       if let span = settings.beaconSpan { type.shape.beaconSpan = Int64(span * 60e9) }
       for (name, action) in actions {
         guard let category = book.table.names.category(named: name) else { return nil }
@@ -55,7 +58,7 @@ struct Trial {
 
   /// Runs a script, which must be sorted.
   func run(_ script: Script, _ kind: AgentKind) -> Result {
-    guard let policy = policies[kind.name] else { return Result(flags: [], contacts: [], packets: 0) }
+    guard let policy = policies[kind.name] else { return Result(flags: [], contacts: [], counts: [:], packets: 0) }
     var inspector = Inspector(
       policy: policy, domains: book.suffixes, limits: InspectorLimits(flows: 8_192, streamBytes: 8 << 20))
     var sink = FlagSink()
@@ -101,24 +104,30 @@ struct Trial {
     sink.time += 400
     inspector.tick(now: now, into: &sink)
     inspector.finish(now: now, into: &sink)
-    return Result(flags: sink.flags, contacts: contacts(script, kind), packets: Int(inspector.counters.packets))
+    let (contacts, counts) = contacts(script, kind)
+    return Result(
+      flags: sink.flags, contacts: contacts, counts: counts, packets: Int(inspector.counters.packets))
   }
 
-  /// As the inspector counts them: a destination that was not contacted in the last 30 s.
-  private func contacts(_ script: Script, _ kind: AgentKind) -> [Double] {
+  /// As the inspector counts them: a destination that was not contacted within the gap.
+  private func contacts(_ script: Script, _ kind: AgentKind) -> ([Double], [PacketInspect.Category: Int]) {
     var last: [String: Double] = [:]
-    var domains: [String: (domain: String, counts: Bool)] = [:]
-    var result: [Double] = []
-    let baseline = policies[kind.name]?.parts.agentTypes[kind.name]?.mix?.baseline
+    var domains: [String: (domain: String, category: PacketInspect.Category)] = [:]
+    var times: [Double] = []
+    var counts: [PacketInspect.Category: Int] = [:]
+    guard let mix = policies[kind.name]?.parts.agentTypes[kind.name]?.mix else { return ([], [:]) }
+    let gap = Double(mix.contactGap) / 1e9
     for (time, host) in script.touches {
       if domains[host] == nil {
-        domains[host] = (book.domain(host), baseline?.counts(book.category(host)) ?? true)
+        domains[host] = (book.domain(host), book.category(host))
       }
-      guard let (domain, counts) = domains[host] else { continue }
+      guard let (domain, category) = domains[host] else { continue }
       defer { last[domain] = time }
-      if counts, last[domain].map({ time - $0 >= 30 }) ?? true { result.append(time) }
+      guard mix.baseline.counts(category), last[domain].map({ time - $0 >= gap }) ?? true else { continue }
+      times.append(time)
+      counts[category, default: 0] += 1
     }
-    return result
+    return (times, counts)
   }
 }
 
