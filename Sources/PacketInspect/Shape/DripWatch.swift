@@ -33,14 +33,15 @@ struct DripWatch: Sendable {
   private var untracked: UInt64 = 0
   private var isFlagged = false
 
-  /// Takes an exchange in which `sent` payload bytes went out and `received` came back.
+  /// Takes an exchange in which `sent` payload bytes went out and `received` came back. Whom the scripts of pages report
+  /// to counts only by itself: a browser sends a little to many of them wherever it goes.
   mutating func note(
-    _ tag: UInt32, sent: UInt64, received: UInt64, policy: ShapePolicy, at now: Timestamp
+    _ tag: UInt32, sent: UInt64, received: UInt64, isReportedTo: Bool = false, policy: ShapePolicy, at now: Timestamp
   ) -> DripFinding? {
     guard sent >= Self.smallestUpload, sent / Self.ratio >= received, sent < policy.uploadBytes else { return nil }
     halve(at: now)
-    let share = max(1, policy.dripBytes / Self.destinations)
-    uploads &+= 1
+    let share = isReportedTo ? 0 : max(1, policy.dripBytes / Self.destinations)
+    if !isReportedTo { uploads &+= 1 }
     let place = entries.firstIndex { $0.tag == tag }
     if let place {
       let before = min(UInt64(entries[place].sent), share)
