@@ -62,7 +62,7 @@ enum TokenClassifier {
       while end < range.upperBound, CharacterClass.table[Int(bytes.byte(at: end))] != CharacterClass.url { end += 1 }
       let part = TokenStatistics(bytes, start..<end)
       // A card's number has 13 digits and more; a word of one part is told from noise by its pairs of letters.
-      if part.digits == part.length && part.length <= 12 || part.isWord {
+      if part.digits == part.length && part.length <= 12 || part.isWord(upTo: isLabel ? 7 : 12) {
         if part.length > 3 { words += 1 }
       } else {
         guard !isLabel, part.length <= longestIdentifier, identifiers == 0 else { return false }

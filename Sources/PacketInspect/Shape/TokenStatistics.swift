@@ -59,9 +59,9 @@ struct TokenStatistics {
   /// and words rarely fall below it.
   private var readsAsWords: Bool { pairs >= 4 && frequentPairs * 100 >= pairs * 72 }
 
-  /// Letters alone, of one case or with a capital, and few or such as follow each other in words.
-  var isWord: Bool {
-    letters == length && (lower == 0 || upper <= 1) && (length < 8 || (length <= 24 && readsAsWords))
+  /// Letters alone, of one case or with a capital: up to `short` of them, or more that follow each other as in words.
+  func isWord(upTo short: Int) -> Bool {
+    letters == length && (lower == 0 || upper <= 1) && (length <= short || (length <= 24 && readsAsWords))
   }
 
   /// How the token is written. `minimum` is the length from which on a token of letters and digits may be called
