@@ -39,6 +39,7 @@ import socketserver
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 import zipfile
@@ -69,6 +70,9 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
     daemon_threads = True
     request_queue_size = 64
+
+    def handle_error(self, request, client_address):
+        """A client that closes its connection is no error."""
 
 
 def as_server(directory, log):
@@ -105,9 +109,18 @@ def as_server(directory, log):
 
 
 def as_python(path):
-    """Sends the targets of a file, one connection a host."""
+    """Sends the targets of a file by sixteen threads, each with a connection a host."""
+    lines = pathlib.Path(path).read_text().splitlines()
+    threads = [threading.Thread(target=send_lines, args=(lines[start::16],)) for start in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def send_lines(lines):
     connections = {}
-    for line in pathlib.Path(path).read_text().splitlines():
+    for line in lines:
         host, _, target = line.partition(" ")
         for attempt in (1, 2):
             connection = connections.get(host) or http.client.HTTPConnection(host, 80, timeout=20)
@@ -154,9 +167,9 @@ def make_repository(root, values):
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "gc.auto=0", "-C", str(work)]
     work.mkdir()
     subprocess.run(["git", "init", "-q", "-b", "main", str(work)], check=True)
-    for number in range(60):
-        (work / f"{values.word()}-{number}.txt").write_text(values.hex(200))
-        (work / f"{values.word()}").write_text(values.hex(200))
+    for commit in range(10):
+        for number in range(20):
+            (work / f"{values.word()}-{commit}-{number}.txt").write_text(values.hex(200))
         subprocess.run([*git, "add", "-A"], check=True)
         subprocess.run([*git, "commit", "-q", "-m", values.words(2, 6, " ")], check=True)
     shutil.copytree(work / ".git", root / "work.git")
@@ -253,8 +266,8 @@ def run_chromium(agent, work, _):
         )
 
 
-def run_written(agent, work, count, values, kinds):
-    """curl and Python send the written kinds, half of each."""
+def written(work, count, values, kinds):
+    """The commands by which curl and Python send the written kinds, half of each."""
     lists = {"curl": [], "python": []}
     for number, make in enumerate(kinds.values()):
         host = f"dest{FIRST + number}.com"
@@ -264,8 +277,10 @@ def run_written(agent, work, count, values, kinds):
     (work / "curl.txt").write_text(
         "".join(f'url = "http://{host}{target}"\noutput = "/dev/null"\n' for host, target in lists["curl"])
     )
-    agent("curl", "-s", "-g", "--path-as-is", "--retry", "2", "-K", work / "curl.txt")
-    agent(sys.executable, "-B", __file__, "--as-python", work / "python.txt")
+    return [
+        ("curl", "-s", "-g", "--path-as-is", "--retry", "2", "-Z", "--parallel-max", "24", "-K", work / "curl.txt"),
+        (sys.executable, "-B", __file__, "--as-python", work / "python.txt"),
+    ]
 
 
 # --- the run -------------------------------------------------------------------------------------------------------------
@@ -297,11 +312,11 @@ def agent(*words):
         del environment[name]
     process = inside("agent", *words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
     try:
-        _, error = process.communicate(timeout=420)
+        _, error = process.communicate(timeout=900)
     except subprocess.TimeoutExpired:
         process.kill()
         _, error = process.communicate()
-        error += b"took longer than seven minutes"
+        error += b"took longer than a quarter of an hour"
     if process.returncode != 0:
         last = error.decode(errors="replace").strip().splitlines()[-1:] or [""]
         print(f"benign.py: {words[0]} ended with {process.returncode}: {last[0][:200]}", file=sys.stderr)
@@ -356,10 +371,15 @@ def run_all(options, work):
                 sys.exit(f"benign.py: the daemon does not start: {(work / 'daemon.log').read_text()[-500:]}")
             time.sleep(0.05)
         before = len(log.read_text().splitlines())  # the lab's own test of readiness
+        commands = written(work, options.requests, values, module.KINDS)
+        beside = [threading.Thread(target=agent, args=command) for command in commands]
+        for thread in beside:
+            thread.start()
         for name, run in (("pip", run_pip), ("git", run_git), ("apt", run_apt), ("chromium", run_chromium)):
             if name not in options.without:
                 run(agent, work, made.get(name))
-        run_written(agent, work, options.requests, values, module.KINDS)
+        for thread in beside:
+            thread.join()
         end(started[-1])  # the daemon ends its flows and writes the last of its events
         counted = collections.Counter(json.loads(line)["host"] for line in log.read_text().splitlines()[before:])
         served = work / "server.log"
@@ -434,6 +454,7 @@ def main():
     parser.add_argument("--markdown", type=pathlib.Path)
     parser.add_argument("--events", type=pathlib.Path)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("benign.py: ended"))
     if os.geteuid() != 0:
         sys.exit("benign.py: needs root: run it with sudo")
     if not options.daemon.exists():

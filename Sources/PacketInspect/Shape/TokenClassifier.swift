@@ -27,6 +27,10 @@ enum TokenClassifier {
     if statistics.url > 0, statistics.standard == 0 {
       return grouped(bytes, range, encoding, statistics, isLabel: minimum < minimumInRequest)
     }
+    // Segments of a path taken together: a title under a section.
+    if statistics.url > 0, encoding.isEncoded, isWordsAndNumbers(bytes, range, isLabel: minimum < minimumInRequest) {
+      return .plain
+    }
     return encoding
   }
 
@@ -59,7 +63,11 @@ enum TokenClassifier {
     var identifiers = 0
     while start <= range.upperBound {
       var end = start
-      while end < range.upperBound, CharacterClass.table[Int(bytes.byte(at: end))] != CharacterClass.url { end += 1 }
+      while end < range.upperBound,
+        CharacterClass.table[Int(bytes.byte(at: end))] & (CharacterClass.url | CharacterClass.standard) == 0
+      {
+        end += 1
+      }
       let part = TokenStatistics(bytes, start..<end)
       // A card's number has 13 digits and more; a word of one part is told from noise by its pairs of letters.
       if part.digits == part.length && part.length <= 12 || part.isWord(upTo: isLabel ? 7 : 12) {

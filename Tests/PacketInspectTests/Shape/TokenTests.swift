@@ -156,6 +156,11 @@ struct TokenTests {
     #expect(Self.shape("/cb?code=\(code)&state=\(corpus.uuid())").encodedQuery == nil)
     let title = "/article/\(corpus.words(8))-\(corpus.capitals(26))"
     #expect(Self.shape(title).encodedPath == nil)
+    // Below the threshold by itself, and above it with its section.
+    for _ in 0..<500 {
+      let short = "/article/\(corpus.words(5))-\(corpus.capitals(26))"
+      #expect(Self.shape(short).encodedPath == nil, "\(short)")
+    }
   }
 
   @Test("sizes are those of the target, in every form")
