@@ -97,7 +97,7 @@ if Context.environment["BENCH"] == "1" {
     ),
     .executableTarget(
       name: "DetectionBench",
-      dependencies: ["PacketInspect"],
+      dependencies: ["CCategories", "CHostLibraries", "PacketInspect"],
       path: "scripts/detection/DetectionBench",
       swiftSettings: settings
     ),

@@ -61,8 +61,10 @@ extension Inspector {
         sessions.withdraw(session, DestinationKey(server))
         flows[index].chargedAddress = false
       }
-      var outcome = contact(session, place.key, place.evidence, place.category, now)
-      if flows[index].traffic.proto == .ntp { outcome.beacon = nil }
+      // A clock is set again and again: that says nothing of what the agent does.
+      let isClock = flows[index].traffic.proto == .ntp
+      var outcome = contact(session, place.key, place.evidence, place.category, countsInMix: !isClock, now)
+      if isClock { outcome.beacon = nil }
       flows[index].isCharged = true
       flows[index].category = place.isByName ? .byName : .fixed(place.category)
       noteDestination(index, place.key, place.category)
@@ -84,16 +86,17 @@ extension Inspector {
 
   /// Takes a contact into a session's budget.
   mutating func contact(
-    _ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ category: Category, _ now: Timestamp
+    _ session: Int32, _ key: DestinationKey, _ evidence: Evidence, _ category: Category, countsInMix: Bool = true,
+    _ now: Timestamp
   ) -> BudgetOutcome {
     sessions.markUnsaved(session)
     sessions.refresh(session, policy)
-    if sessions[session].uploads.holds(sessions[session].uploadPolicy), !sessions[session].budget.contains(key) {
+    if sessions.isHeldByUploads(session), !sessions[session].budget.contains(key) {
       return BudgetOutcome(admitted: false, isNew: true, raisesWarning: false, raisesReached: false)
     }
-    if sessions[session].isHeldByMix, let outcome = heldByMix(session, key, category) { return outcome }
+    if sessions.isHeldByMix(session), let outcome = heldByMix(session, key, category) { return outcome }
     var outcome = sessions.contact(session, key, evidence, category, limit: limits.namesPerSession, at: now)
-    if outcome.admitted, let gap = sessions[session].mixPolicy?.contactGap,
+    if outcome.admitted, countsInMix, let gap = sessions.mixGap(session),
       outcome.previous.map({ now.since($0) >= gap }) ?? true, let shift = sessions.countContact(session, category, key)
     {
       pendingShifts.append((session, shift))

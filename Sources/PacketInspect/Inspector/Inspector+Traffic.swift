@@ -23,6 +23,7 @@ extension Inspector {
     let isService = KnownServices.contains(key, category, sessions[flows[index].session].shapePolicy)
     flows[index].traffic.isService = isService
     flows[index].traffic.isPolled = isService || KnownServices.isPolled(category)
+    flows[index].traffic.isReportedTo = KnownServices.isReportedTo(category)
   }
 
   /// Takes a contact that is not a destination's first.
@@ -121,7 +122,9 @@ extension Inspector {
     let finding = sessions.withTraffic(session) {
       $0.beacons.noteSize(traffic.destination, out)
       return isUpload
-        ? $0.drip.note(traffic.destination, sent: out, received: back ?? 0, policy: $1, at: now) : nil
+        ? $0.drip.note(
+          traffic.destination, sent: out, received: back ?? 0, isReportedTo: traffic.isReportedTo, policy: $1, at: now)
+        : nil
     }
     if let finding { raiseDrip(finding, index, now, &sink) }
   }

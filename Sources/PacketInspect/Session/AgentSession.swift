@@ -66,10 +66,11 @@ public struct AgentSession: Sendable {
   var isListedUnsaved = false
   /// True when the session itself, beside its destinations, changed since it was stored.
   var isUnsaved = true
-  /// Deny-list entries that were flagged: a retry loop is one flag. Beyond the cap no more are raised.
-  private var flaggedEntries: Set<String> = []
+  /// Deny-list entries that were flagged, by hash: a retry loop is one flag. Beyond the cap no more are raised.
+  private var flaggedEntries: [UInt32] = []
 
-  /// Deny-list entries that are remembered as flagged.
+  /// Deny-list entries that are remembered as flagged: 1 kB where a session hits so many. Looked through only when
+  /// something is refused or flagged.
   static let maximumFlaggedEntries = 256
 
   init(id: String, agentType: String, attribution: Attribution, started: Timestamp) {
@@ -146,8 +147,14 @@ public struct AgentSession: Sendable {
 
   /// True the first time something is flagged that repeats.
   mutating func isFirstFlag(_ what: String) -> Bool {
-    flaggedEntries.count < Self.maximumFlaggedEntries && flaggedEntries.insert(what).inserted
+    let hash = UInt32(truncatingIfNeeded: what.hashValue)
+    guard flaggedEntries.count < Self.maximumFlaggedEntries, !flaggedEntries.contains(hash) else { return false }
+    flaggedEntries.append(hash)
+    return true
   }
+
+  /// Time after which a contact with the same destination counts in its mix again; nil where that is not watched.
+  var mixGap: Int64? { mixPolicy?.contactGap }
 
   /// Counts a contact that was admitted.
   mutating func countContact(_ category: Category) {

@@ -113,9 +113,22 @@ public struct SessionTable: Sendable {
 
   private func known(_ address: IPAddress) -> Int32? {
     guard let known = byAddress[address] else { return nil }
-    let session = sessions[Int(known.index)]
-    return session.serial == known.serial && session.ended == nil ? known.index : nil
+    let place = Int(known.index)
+    return sessions[place].serial == known.serial && sessions[place].ended == nil ? known.index : nil
   }
+
+  // By themselves: what is read through the subscript may be a copy of the whole session.
+
+  /// True while a used-up upload budget holds what the session has not contacted.
+  func isHeldByUploads(_ index: Int32) -> Bool {
+    sessions[Int(index)].uploads.holds(sessions[Int(index)].uploadPolicy)
+  }
+
+  /// True while the mix holds what the session has not contacted.
+  func isHeldByMix(_ index: Int32) -> Bool { sessions[Int(index)].isHeldByMix }
+
+  /// How long a destination must have been silent to count in the session's mix; nil where that is not watched.
+  func mixGap(_ index: Int32) -> Int64? { sessions[Int(index)].mixGap }
 
   /// Takes a contact into a session's budget, which remembers at most `limit` destinations.
   public mutating func contact(
@@ -326,9 +339,11 @@ public struct SessionTable: Sendable {
   }
 
   private mutating func release(_ index: Int32) {
-    let session = sessions[Int(index)]
-    guard session.ended != nil, session.liveFlows <= 0, !session.isListedUnsaved, !session.isFree else { return }
-    sessions[Int(index)].isFree = true
+    let place = Int(index)
+    guard sessions[place].ended != nil, sessions[place].liveFlows <= 0, !sessions[place].isListedUnsaved,
+      !sessions[place].isFree
+    else { return }
+    sessions[place].isFree = true
     free.append(index)
   }
 

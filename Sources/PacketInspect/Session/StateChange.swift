@@ -6,6 +6,25 @@ public enum StateChange: Sendable, Hashable {
   case destination(session: String, key: DestinationKey, record: DestinationRecord)
   /// A destination was taken back: the flow that put it there named another one after all.
   case withdrawn(session: String, key: DestinationKey)
+  /// A flag was raised on a session. Boxed: changes are moved about, and few are flags.
+  indirect case flag(RaisedFlag)
+}
+
+/// A flag as it is kept for review.
+public struct RaisedFlag: Sendable, Hashable {
+  /// The session's id.
+  public var session: String
+  /// When.
+  public var time: Timestamp
+  /// The flag.
+  public var flag: ReviewFlag
+
+  /// A flag of a session.
+  public init(session: String, time: Timestamp, flag: ReviewFlag) {
+    self.session = session
+    self.time = time
+    self.flag = flag
+  }
 }
 
 /// A session without its destinations.

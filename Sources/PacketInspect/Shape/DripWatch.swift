@@ -2,9 +2,10 @@
 ///
 /// Counts halve every twelve hours, so that what is steady comes to a day's worth and what is over fades.
 struct DripWatch: Sendable {
-  /// Destinations that are told apart. Those beyond it count as one more each time: an attacker who uses more of them
-  /// gains nothing. At 16 bytes each 1 kB a session, and only for those that were sent more than they gave.
-  static let maximumDestinations = 64
+  /// Destinations that are told apart: twice as many as a flag needs. Those beyond it count as one more each time: an
+  /// attacker who uses more of them gains nothing. At 16 bytes each half a kilobyte a session, and only for those that
+  /// were sent more than they gave.
+  static let maximumDestinations = 32
   /// Payload bytes below which an exchange is no upload: a request's own fields.
   static let smallestUpload: UInt64 = 512
   /// Sent over received from which on an exchange is one.
@@ -32,14 +33,15 @@ struct DripWatch: Sendable {
   private var untracked: UInt64 = 0
   private var isFlagged = false
 
-  /// Takes an exchange in which `sent` payload bytes went out and `received` came back.
+  /// Takes an exchange in which `sent` payload bytes went out and `received` came back. Whom the scripts of pages report
+  /// to counts only by itself: a browser sends a little to many of them wherever it goes.
   mutating func note(
-    _ tag: UInt32, sent: UInt64, received: UInt64, policy: ShapePolicy, at now: Timestamp
+    _ tag: UInt32, sent: UInt64, received: UInt64, isReportedTo: Bool = false, policy: ShapePolicy, at now: Timestamp
   ) -> DripFinding? {
     guard sent >= Self.smallestUpload, sent / Self.ratio >= received, sent < policy.uploadBytes else { return nil }
     halve(at: now)
-    let share = max(1, policy.dripBytes / Self.destinations)
-    uploads &+= 1
+    let share = isReportedTo ? 0 : max(1, policy.dripBytes / Self.destinations)
+    if !isReportedTo { uploads &+= 1 }
     let place = entries.firstIndex { $0.tag == tag }
     if let place {
       let before = min(UInt64(entries[place].sent), share)

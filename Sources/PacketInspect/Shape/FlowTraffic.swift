@@ -37,6 +37,7 @@ struct FlowTraffic: Sendable {
     static let greeted = Marks(rawValue: 8)
     static let judgedOpaque = Marks(rawValue: 16)
     static let polled = Marks(rawValue: 32)
+    static let reports = Marks(rawValue: 64)
   }
 
   /// True for a destination whose regular calls and uploads are ordinary work.
@@ -48,6 +49,11 @@ struct FlowTraffic: Sendable {
   var isPolled: Bool {
     get { marks.contains(.polled) }
     set { set(.polled, newValue) }
+  }
+  /// True for a destination that pages report to, many of them by nature.
+  var isReportedTo: Bool {
+    get { marks.contains(.reports) }
+    set { set(.reports, newValue) }
   }
   /// True when it was flagged as upload-heavy.
   var isUploadFlagged: Bool {

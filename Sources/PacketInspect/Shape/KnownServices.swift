@@ -20,8 +20,14 @@ enum KnownServices {
   /// Besides, what tools ask again and again whether a job is done.
   private static let polled = bits(["llm-api", "telemetry", "code-hosting", "package-registry", "api"])
 
+  /// What pages bring along and report to.
+  private static let reports = bits(["advertising-and-tracking"])
+
   /// True when regular calls alone are ordinary.
   static func isPolled(_ category: Category) -> Bool { polled & bit(category) != 0 }
+
+  /// True for those that the scripts of pages report to, dozens in one visit.
+  static func isReportedTo(_ category: Category) -> Bool { reports & bit(category) != 0 }
 
   private static func bit(_ category: Category) -> UInt64 { 1 << UInt64(category.rawValue & 63) }
 

@@ -107,6 +107,7 @@ struct SessionStore {
     do {
       try pool.write { database in
         try Self.upsert(pending, into: database)
+        try Self.insert(pending.flags, into: database)
         try Self.write(overlays, into: database)
         try Self.noteAlive(database, at: now, stopped: false)
       }

@@ -64,6 +64,20 @@ struct MixShiftTests {
     #expect(shifts(lab).isEmpty)
   }
 
+  @Test("does not count a clock that is set again and again")
+  func clock() throws {
+    var lab = try Self.lab(.flag)
+    lab.lookUp("clock.example", "93.184.216.40")
+    let question = [0x23] + [UInt8](repeating: 0, count: 47)
+    for _ in 0..<60 {
+      lab.wait(seconds: 64)
+      lab.send(PacketBuilder.udp(from: lab.freshEndpoint(), to: "93.184.216.40:123", payload: question))
+    }
+    let index = try #require(lab.inspector.sessions.index(of: "task-1"))
+    #expect(lab.inspector.sessions[index].mix?.counts == [.unknown: 1])
+    #expect(shifts(lab).isEmpty)
+  }
+
   @Test("holds what was not contacted before, until a reviewer has acted")
   func held() throws {
     var lab = try Self.lab(.hold)

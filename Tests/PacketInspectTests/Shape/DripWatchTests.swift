@@ -75,6 +75,23 @@ struct DripWatchTests {
     }
   }
 
+  @Test("are not what pages report to dozens of hosts, unless it is much to one of them")
+  func reports() {
+    var watch = DripWatch()
+    let policy = ShapePolicy()
+    for number in 0..<3_000 {
+      let now = Timestamp(seconds: Int64(number))
+      let tag = UInt32(number % 30 + 1)
+      #expect(watch.note(tag, sent: 2_000, received: 100, isReportedTo: true, policy: policy, at: now) == nil)
+    }
+    var found: DripFinding?
+    for _ in 0..<300 where found == nil {
+      found = watch.note(
+        900, sent: 20_000, received: 100, isReportedTo: true, policy: policy, at: Timestamp(seconds: 3_000))
+    }
+    #expect(found?.isSpread == false && (found?.bytes ?? 0) >= 4_000_000)
+  }
+
   @Test("fade by half every twelve hours, and what is slower than that adds up no further")
   func fading() {
     var watch = DripWatch()

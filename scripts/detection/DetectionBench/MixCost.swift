@@ -6,13 +6,13 @@ enum MixCost {
   static func run() {
     var shares: [PacketInspect.Category: Double] = [:]
     let names = CategoryNames()
-    for (name, share) in AgentKind.all[0].baseline {
+    for (name, share) in AgentKind.all[0].expected {
       if let category = names.category(named: name) { shares[category] = share }
     }
     guard let baseline = MixBaseline(shares) else { return }
     let policy = MixPolicy(baseline)
     var random = Random(seed: 5)
-    let kind = AgentKind.all[0].baseline
+    let kind = AgentKind.all[0].expected
     let categories = (0..<4_096).map { _ in
       names.category(named: kind[random.pick(kind.map(\.share))].category) ?? .unknown
     }

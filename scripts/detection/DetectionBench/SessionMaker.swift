@@ -1,71 +1,44 @@
 import Glibc
 
-/// How sessions of one type differ and how their contacts hang together.
-struct Habits {
-  var name: String
-  /// A session's own mix lies around its type's baseline with this concentration.
-  var scatter: Double = 60
-  /// A task's mix of known categories lies around its session's with this concentration; nil: there are no tasks.
-  var taskScatter: Double? = 12
-  /// The same for the task's share of `unknown`.
-  var taskUnknownScatter: Double = 150
-  /// The chance that a step is of the category of the one before for no other reason.
-  var repeats = 0.1
-  /// The chance of a burst: several connections to the same host within seconds.
-  var bursts = 0.3
-  /// The share of contacts in categories that the baseline does not list.
-  var unlisted = 0.01
-
-  static let all = [
-    Habits(name: "as assumed: own mix around 60", taskScatter: nil, repeats: 0),
-    Habits(name: "tasks, bursts, retries, fan-out"),
-    Habits(name: "the same, own mix around 30", scatter: 30),
-    Habits(name: "the same, strong tasks and repeats", taskScatter: 6, taskUnknownScatter: 80, repeats: 0.3),
-    Habits(name: "the same, 4 % unlisted categories", unlisted: 0.04),
-  ]
-  /// Worse than promised for: tasks that differ greatly in how much is unknown.
-  static let harsh = Habits(name: "beyond the assumptions: tasks differ in unknown (20)", taskUnknownScatter: 20)
-}
-
-/// A shift of the mix to unknown destinations.
-struct Attack {
-  /// Contacts before it begins.
-  var onset: Int
-  /// The share of contacts it takes for itself; the rest goes on as before.
-  var share: Double
-  /// Contacts over which it grows to that share; 0 for at once.
-  var ramp = 0
-}
-
 /// Makes one session from one seed: tasks one after the other, steps within them, and for each step lookups,
-/// connections, retries and what pages bring along.
+/// connections, retries and what pages bring along; beside them the model, telemetry, and what is polled.
 struct SessionMaker {
-  static let contactGap = 30.0
-  /// Not counted where the baseline does not list them.
-  static let followers = ["cdn", "telemetry", "advertising-and-tracking"]
   static let extras = ["social", "news", "user-content", "reference", "file-sharing", "package-registry"]
 
   let kind: AgentKind
   let habits: Habits
-  let attack: Attack?
-  private var random: Random
-  private var actions: [Action] = []
+  let book: NameBook
+  var random: Random
+  var script = Script()
+  /// Contacts so far, roughly: an attack on the mix needs an onset.
+  private var steps = 0
   private var now = 0.0
-  private var contacts = 0
-  private var lastContact: [String: Double] = [:]
+  /// When the diversion began.
+  private(set) var onset: Double?
   private var known: [String: [String]] = [:]
-  private let number: UInt64
+  /// Categories of which a session uses a few hosts only: whose storage, whose repositories, whose API.
+  private static let suppliers = [
+    "cloud-provider": 2.0, "code-hosting": 2, "package-registry": 3, "llm-api": 2, "api": 8,
+  ]
 
-  init(_ kind: AgentKind, _ habits: Habits, attack: Attack?, seed: UInt64) {
+  init(_ kind: AgentKind, _ habits: Habits, _ book: NameBook, seed: UInt64) {
     self.kind = kind
     self.habits = habits
-    self.attack = attack
-    number = seed
+    self.book = book
     random = Random(seed: seed)
   }
 
-  /// A session of `length` contacts, or of a usual number.
-  mutating func make(length: Int? = nil) -> Timeline {
+  /// Sends a share of steps elsewhere, from a step on.
+  struct Diversion {
+    var onset: Int
+    var share: Double
+    /// Steps over which it grows to that share.
+    var ramp = 0
+    var step: (inout SessionMaker, Double) -> Void
+  }
+
+  /// A session of `length` steps, or of a usual number. Returns how long it took.
+  mutating func make(length: Int? = nil, diversion: Diversion? = nil) -> Double {
     let length = length ?? min(3_000, max(20, Int(random.logNormal(median: kind.contacts, width: 0.8))))
     var names = kind.baseline.map(\.category)
     var shares = kind.baseline.map { $0.share * (1 - habits.unlisted) }
@@ -77,16 +50,18 @@ struct SessionMaker {
     var task = own
     var left = 0
     var last: Int?
-    while contacts < length {
+    now = 5
+    while steps < length {
       if left <= 0 {
         task = newTask(own, names)
         left = random.count(mean: kind.task)
         now += random.logNormal(median: kind.pause * 2, width: 1)
       }
       left -= 1
-      let share = attackShare
-      if share > 0, random.chance(share) {
-        attackStep()
+      steps += 1
+      if let diversion, onset == nil, steps > diversion.onset { onset = now }
+      if let diversion, steps > diversion.onset, random.chance(diversion.shareNow(steps)) {
+        diversion.step(&self, now)
       } else {
         let place = last.flatMap { random.chance(habits.repeats) ? $0 : nil } ?? random.pick(task)
         last = place
@@ -94,14 +69,11 @@ struct SessionMaker {
       }
       now += random.logNormal(median: kind.pause, width: 1)
     }
-    actions.sort { $0.time < $1.time }
-    return Timeline(kind: kind, actions: actions, onset: attack?.onset)
-  }
-
-  private var attackShare: Double {
-    guard let attack, contacts >= attack.onset else { return 0 }
-    guard attack.ramp > 0 else { return attack.share }
-    return attack.share * min(1, Double(contacts - attack.onset) / Double(attack.ramp))
+    let end = now
+    model(until: end)
+    telemetry(until: end)
+    extras(until: end)
+    return end
   }
 
   private mutating func newTask(_ own: [Double], _ names: [String]) -> [Double] {
@@ -115,83 +87,271 @@ struct SessionMaker {
     return task
   }
 
+  private func around(_ median: Double, _ width: Double, _ random: inout Random) -> Int {
+    Int(min(2e9, random.logNormal(median: median, width: width)))
+  }
+
+  private mutating func around(_ median: Double, _ width: Double) -> Int {
+    Int(min(2e9, random.logNormal(median: median, width: width)))
+  }
+
   // MARK: Steps
 
   private mutating func step(_ category: String) {
     let host: String
-    if let before = known[category], !before.isEmpty, random.chance(habits.bursts > 0 ? kind.revisits : 0) {
+    if let before = known[category], !before.isEmpty, let most = Self.suppliers[category],
+      random.chance(Double(before.count) / (1 + most))
+    {
+      host = before[random.zipf(before.count)]
+    } else if let before = known[category], !before.isEmpty, random.chance(habits.bursts > 0 ? kind.revisits : 0) {
       host = before[random.zipf(before.count)]
     } else {
-      let size = category == "unknown" ? 4_000 : 150
-      let site = category == "unknown" ? "site\(random.zipf(size))" : "\(category)\(random.zipf(size))"
-      host = "www.\(site).example"
+      host = book.host(category, &random)
       known[category, default: []].append(host)
     }
-    let isPage = ["documentation", "search", "reference", "news", "social", "unknown"].contains(category)
-    visit(host, category, out: Int(random.logNormal(median: 1_200, width: 0.8)), into: isPage ? 60_000 : 9_000)
-    if habits.bursts > 0, random.chance(kind.fanOut), isPage { fanOut() }
-    if category == "code-hosting", random.chance(0.05) { upload(host, category) }
+    switch category {
+    case "documentation", "search", "reference", "news", "social", "unknown", "user-content": page(host, category)
+    case "code-hosting": repository(host)
+    case "package-registry": packages(host)
+    case "cloud-provider", "file-sharing": storage(host)
+    default: calls(host, category)
+    }
   }
 
-  /// A page's images, fonts and counters: mostly known infrastructure, now and then somebody unknown.
-  private mutating func fanOut() {
+  /// A page with its retries, and what it brings along.
+  private mutating func page(_ host: String, _ category: String) {
+    visit(host, out: 1_200, into: 60_000)
+    // A form, a search, a comment.
+    if random.chance(0.03) { tls(host, 2, out: around(4_000, 1), back: around(15_000, 1)) }
+    guard habits.bursts > 0, random.chance(kind.fanOut) else { return }
     for _ in 0..<random.count(mean: 2.5) {
       let kindOf = random.pick([0.72, 0.14, 0.12, 0.02])
       let category = ["cdn", "telemetry", "advertising-and-tracking", "unknown"][kindOf]
-      let at = now
-      now += random.unit() * 1.5
-      visit("static.\(category)\(random.zipf(40)).example", category, out: 700, into: 30_000)
-      now = at
+      let reports = kindOf == 1 || kindOf == 2
+      tls(
+        book.host(category, &random), random.unit() * 1.5, out: around(reports ? 1_400 : 700, 0.7),
+        back: reports ? around(500, 0.5) : around(30_000, 1))
+    }
+    // A script that records the visit and sends it in pieces.
+    if random.chance(0.03) {
+      let host = book.host(random.chance(0.8) ? "advertising-and-tracking" : "unknown", &random)
+      let pieces = (0..<random.count(mean: 4)).map {
+        Script.Exchange(Double($0) * 5, out: around(12_000, 1, &random), back: 200)
+      }
+      script.flow(host, at: now + 2, pieces)
     }
   }
 
-  private mutating func upload(_ host: String, _ category: String) {
-    act(.tls(bytesOut: Int(random.logNormal(median: 400_000, width: 1.2)), bytesIn: 4_000), host, category, after: 1)
+  private mutating func repository(_ host: String) {
+    switch random.pick([0.5, 0.3, 0.08, 0.12]) {
+    case 0: visit(host, out: 1_500, into: 40_000)
+    case 1: tls(host, 0, out: around(2_000, 0.5), back: around(2_000_000, 1.5))
+    case 2:
+      let push = [Script.Exchange(0, out: around(60_000, 1.8), back: 3_000)]
+      if random.chance(0.35) {
+        script.flow(host, .ssh, at: now, push, port: 22)
+      } else {
+        script.flow(host, at: now, push)
+      }
+    default: poll(host, mostly: 180)
+    }
   }
 
-  private mutating func visit(_ host: String, _ category: String, out: Int, into: Double) {
-    note(host, category)
-    act(.lookup, host, category, after: 0)
-    if random.chance(0.04) { act(.lookup, host, category, after: 2) }
-    var flows = 1
-    if habits.bursts > 0, random.chance(habits.bursts) { flows += random.count(mean: 3) }
-    if random.chance(0.03) { flows += 2 }
-    for flow in 0..<flows {
-      let bytesIn = Int(random.logNormal(median: into, width: 1))
-      if random.chance(0.05) {
-        act(
-          .request(method: "GET", path: "/page/\(random.zipf(900))", query: "", bodyLength: 0, bytesIn: bytesIn), host,
-          category, after: 0.1 + Double(flow))
-      } else {
-        act(.tls(bytesOut: out, bytesIn: bytesIn), host, category, after: 0.1 + Double(flow) * random.unit() * 3)
+  private mutating func packages(_ host: String) {
+    for _ in 0..<random.count(mean: 7) {
+      tls(host, random.unit() * 8, out: around(700, 0.4), back: around(300_000, 1.5))
+    }
+    if random.chance(0.3) { clear(host, "/pool/main/\(hexadecimal(64))/" + "package_\(random.zipf(90)).deb", 0) }
+  }
+
+  private mutating func storage(_ host: String) {
+    switch random.pick([0.45, 0.35, 0.2]) {
+    case 0: visit(host, out: 1_500, into: 9_000)
+    case 1: tls(host, 0, out: 1_600, back: around(3_000_000, 2))
+    default: tls(host, 0, out: around(300_000, 1.6), back: 700)
+    }
+  }
+
+  private mutating func calls(_ host: String, _ category: String) {
+    if category == "llm-api" {
+      var prompts: [Script.Exchange] = []
+      for turn in 0..<random.count(mean: 4) {
+        prompts.append(Script.Exchange(Double(turn) * 12, out: around(40_000, 1.2), back: around(9_000, 0.8)))
+      }
+      return script.flow(host, at: now, prompts)
+    }
+    visit(host, out: 1_200, into: 9_000)
+    if random.chance(0.06) { tls(host, 1, out: around(15_000, 1.2), back: around(1_000, 0.7)) }
+    if random.chance(0.03) { poll(host, mostly: 240) }
+    // A call that fails is tried again, later and later.
+    if random.chance(0.04) {
+      var wait = 1.0
+      for _ in 0..<random.count(mean: 4) {
+        tls(host, wait, out: around(3_000, 0.1), back: 250)
+        wait = min(wait * 2, 60)
       }
     }
   }
 
-  private mutating func attackStep() {
-    // A few drop sites, and new ones all the time.
-    let host = "in.drop\(number % 997)-\(random.zipf(30)).example"
-    note(host, "unknown")
-    act(.lookup, host, "unknown", after: 0)
-    act(.tls(bytesOut: Int(random.logNormal(median: 3_000, width: 1)), bytesIn: 900), host, "unknown", after: 0.1)
-  }
-
-  private mutating func note(_ host: String, _ category: String) {
-    if let last = lastContact[host], now - last < Self.contactGap {
-      lastContact[host] = now
-      return
-    }
-    lastContact[host] = now
-    if !Self.followers.contains(category) || kind.baseline.contains(where: { $0.category == category }) {
-      contacts += 1
+  /// Asks at a fixed interval whether something is done.
+  private mutating func poll(_ host: String, mostly seconds: Double) {
+    let interval = [2.0, 5, 10, 15, 30][random.pick([0.2, 0.3, 0.25, 0.1, 0.15])]
+    let end = now + random.logNormal(median: seconds, width: 1)
+    var at = now
+    let size = around(700, 0.3)
+    while at < end {
+      script.flow(host, at: at, [Script.Exchange(0, out: size + random.zipf(20), back: around(1_600, 0.1))])
+      at += interval + random.logNormal(median: 0.5, width: 0.5)
     }
   }
 
-  private mutating func act(_ what: Action.Kind, _ host: String, _ category: String, after delay: Double) {
-    var address: UInt32 = 0x2d00_0000
-    for byte in host.utf8 { address = address &* 31 &+ UInt32(byte) }
-    actions.append(
-      Action(
-        time: now + delay, kind: what, host: host, address: 0x2d00_0000 | (address & 0x00ff_ffff), category: category))
+  /// A destination with bursts and retries.
+  private mutating func visit(_ host: String, out: Double, into: Double) {
+    if random.chance(0.04) { script.lookUp(host, at: now + 2, again: true) }
+    var flows = 1
+    if habits.bursts > 0, random.chance(habits.bursts) { flows += random.count(mean: 3) }
+    if random.chance(0.03) { flows += 2 }
+    for flow in 0..<flows {
+      let after = 0.1 + Double(flow) * random.unit() * 3
+      if random.chance(0.05) {
+        clear(host, target(), after)
+      } else {
+        tls(host, after, out: around(out, 0.8), back: around(into, 1))
+      }
+    }
+  }
+
+  private mutating func tls(_ host: String, _ after: Double, out: Int, back: Int) {
+    let ttl: UInt16 = [20, 60, 300, 3_600][random.pick([0.2, 0.3, 0.3, 0.2])]
+    script.flow(host, at: now + after, [Script.Exchange(0, out: out, back: back)], ttl: ttl)
+  }
+
+  private mutating func clear(_ host: String, _ target: String, _ after: Double) {
+    script.flow(
+      host, .request(method: "GET", target: target, body: 0), at: now + after,
+      [Script.Exchange(0, out: 0, back: around(20_000, 1))], port: 80)
+  }
+
+  // MARK: Beside the steps
+
+  /// Prompts that grow turn by turn, on connections that last.
+  private mutating func model(until end: Double) {
+    let host = ["api.anthropic.com", "api.openai.com", "openrouter.ai"][random.zipf(3)]
+    var at = 1 + 4 * random.unit()
+    var prompt = 6_000.0
+    while at < end {
+      var turns: [Script.Exchange] = []
+      var offset = 0.0
+      for _ in 0..<(5 + random.zipf(60)) {
+        turns.append(Script.Exchange(offset, out: Int(prompt), back: around(12_000, 0.9)))
+        prompt = prompt > 500_000 ? 20_000 : prompt * (1 + 0.08 * random.unit())
+        offset += random.logNormal(median: 14, width: 0.8)
+        if at + offset > end { break }
+      }
+      script.flow(host, at: at, turns)
+      at += offset + random.logNormal(median: 45, width: 0.8)
+    }
+  }
+
+  private mutating func telemetry(until end: Double) {
+    if random.chance(0.7) {
+      let host = ["o1.ingest.sentry.io", "intake.datadoghq.com", "api.honeycomb.io"][random.zipf(3)]
+      let size = 300 + random.zipf(600)
+      var at = 60 * random.unit()
+      if random.chance(0.5) {
+        while at < end {
+          script.flow(host, at: at, [Script.Exchange(0, out: size, back: 180)])
+          at += 60 + 0.5 * random.unit()
+        }
+      } else {
+        let beats = stride(from: 0.0, to: end - at, by: 60).map { Script.Exchange($0, out: size, back: 180) }
+        script.flow(host, at: at, beats)
+      }
+    }
+    // The SDK of a vendor on no list: it sends what it has gathered, when it has.
+    if random.chance(0.06) {
+      var at = 200 * random.unit()
+      while at < end {
+        script.flow(
+          "events.vendor\(random.zipf(40)).example", at: at, [Script.Exchange(0, out: around(1_500, 0.9), back: 250)])
+        at += random.exponential(mean: 600)
+      }
+    }
+  }
+
+  /// What only some sessions do: a clock, sockets kept alive, a database, jobs elsewhere, machines by SSH, pings.
+  private mutating func extras(until end: Double) {
+    if random.chance(0.2) {
+      // Its address is asked for once; then it is polled ever more seldom (RFC 5905 section 7.3: 64 to 1024 s).
+      let address = script.lookUp("2.pool.ntp.org", at: 1)
+      var at = 2.0
+      var interval = 64.0
+      while at < end {
+        script.datagram(
+          to: Endpoint(address: address, port: 123), [0x23] + [UInt8](repeating: 0, count: 47), at: at)
+        at += interval
+        if random.chance(0.15) { interval = min(1_024, interval * 2) }
+      }
+    }
+    if random.chance(0.05) {
+      let host = book.host("unknown", &random)
+      let pings = (0..<random.count(mean: 60)).map { Script.Exchange(Double($0) * 30, out: 45, back: 40) }
+      script.flow("push." + host, at: end * random.unit(), pings)
+    }
+    if random.chance(0.05) {
+      for second in 0..<10 { script.echo(Script.address("ping"), length: 56, at: end * 0.3 + Double(second)) }
+    }
+    guard kind.name == "coding" || kind.name == "data" else { return }
+    if random.chance(0.1) {
+      now = end * random.unit()
+      poll("jobs.runner\(random.zipf(30)).example", mostly: 400)
+    }
+    if random.chance(0.15) {
+      let turns = (0..<random.count(mean: 60)).map {
+        Script.Exchange(
+          Double($0) * 9 * (0.5 + random.unit()), out: around(700, 1, &random), back: around(6_000, 1, &random))
+      }
+      script.flow("db.\(book.host("cloud-provider", &random))", .database, at: 20, turns, port: 5_432)
+    }
+    if random.chance(0.1) {
+      let turns = (0..<random.count(mean: 15)).map {
+        Script.Exchange(Double($0) * 4, out: around(300, 0.6, &random), back: 2_000)
+      }
+      script.flow("build.\(book.host("unknown", &random))", .ssh, at: end * random.unit(), turns, port: 22)
+    }
+  }
+
+  // MARK: What stands in requests in the clear
+
+  /// Targets as they occur: mostly plain; now and then a signed address, a cursor, a click, a sign-in, a digest.
+  private mutating func target() -> String {
+    switch random.pick([0.74, 0.07, 0.05, 0.04, 0.05, 0.05]) {
+    case 1: return "/search?q=how+to+\(random.zipf(900))&hl=en&page=\(1 + random.zipf(9))&sort=date"
+    case 2:
+      return "/bucket/data/part-\(random.zipf(900)).parquet?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential="
+        + "AKIA\(text(16, Self.upper))%2F20260101%2Feu-west-1%2Fs3%2Faws4_request&X-Amz-Date=20260101T000000Z"
+        + "&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Security-Token=\(text(380, Self.mixed))"
+        + "&X-Amz-Signature=\(hexadecimal(64))"
+    case 3: return "/landing?utm_source=mail&utm_campaign=spring&gclid=\(text(91, Self.mixed))"
+    case 4: return "/api/v2/items?limit=100&cursor=\(text(60 + random.zipf(120), Self.mixed))"
+    case 5: return "/assets/app.\(hexadecimal(20)).js?v=\(hexadecimal(32))"
+    default: return "/guide/\(random.zipf(900))/chapter-\(random.zipf(40))/index.html"
+    }
+  }
+
+  static let upper = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".utf8)
+  static let mixed = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+  static let digits = Array("0123456789abcdef".utf8)
+
+  mutating func text(_ length: Int, _ alphabet: [UInt8]) -> String {
+    String(decoding: (0..<length).map { _ in alphabet[Int(random.next() % UInt64(alphabet.count))] }, as: UTF8.self)
+  }
+
+  mutating func hexadecimal(_ length: Int) -> String { text(length, Self.digits) }
+}
+
+extension SessionMaker.Diversion {
+  fileprivate func shareNow(_ steps: Int) -> Double {
+    ramp > 0 ? share * min(1, Double(steps - onset) / Double(ramp)) : share
   }
 }
