@@ -163,6 +163,8 @@ run_live() {
   [[ -x /usr/lib/systemd/systemd-resolved || -x /lib/systemd/systemd-resolved ]] ||
     unpack_packages "$PWD" resolved systemd-resolved libsystemd-shared || true
   command -v dockerd >/dev/null || unpack_packages "$PWD" docker docker.io containerd || true
+  command -v iodine >/dev/null && command -v dns2tcpc >/dev/null ||
+    unpack_packages "$PWD" tunnels iodine dns2tcp || true
   status=0
   PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs Tests/live \
     --junitxml "$reports/live.xml" </dev/null || status=$?

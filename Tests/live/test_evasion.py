@@ -199,8 +199,9 @@ def test_trick_with_raw_segments_is_refused(lab, daemon, quiet_kernel, short_liv
     running = daemon()
     words, sent, reasons = RAW[name]
     result = trick(lab, *words)
-    # A server answers junk by itself, before the hello has come: there only the verdict counts.
-    assert result["outcome"] in (("ok", "reset") if name == "after-junk" else ("reset", "refused", "timeout")), result
+    # Where the server answers the junk or the harmless copy by itself, that answer may come first: the verdict counts.
+    answered = ["ok"] if name in ("after-junk", "other-copy") else []
+    assert result["outcome"] in ["reset", "refused", "timeout", *answered], result
     told(TRICK_NAMES[name], sent, verdict(running, *reasons), result["outcome"])
 
 
@@ -266,7 +267,7 @@ HEADS = {
 def test_host_in_any_form_is_refused(lab, daemon, told, form):
     running = daemon()
     result = trick(lab, "request", DENIED, HEADS[form])
-    assert result["outcome"] in ("reset", "closed"), result
+    assert result["outcome"] in ("reset", "closed", "refused"), result
     told("Host case and white space", form, verdict(running), result["outcome"])
     assert not lab.requests_seen()
 

@@ -174,8 +174,11 @@ def test_restart_keeps_a_held_session_held(lab, daemon, number, reason):
     assert (shown["session"]["budget"]["used"], shown["addresses"]) == (2, AGENT_SOURCES)
     gap = running.wait_for(event_type="stats", egress__kind="unobserved")
     assert gap["egress"]["reason"] == reason
-    # Flagged once, before the restart.
+    # Flagged once, before the restart; and kept for review.
     assert len(running.alerts("budget-reached")) == 1
+    with sqlite3.connect(f"file:{running.directory / 'state.sqlite'}?mode=ro", uri=True) as database:
+        kept = [kind for (kind,) in database.execute("SELECT kind FROM flag WHERE session = 'live-2' ORDER BY id")]
+    assert "budget-reached" in kept
 
 
 def test_extension_and_end_survive_a_crash(lab, daemon):

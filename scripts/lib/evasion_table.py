@@ -11,7 +11,7 @@ HEAD = """# Evasion
 
 Tricks that have been used against inspectors, each a live test (`Tests/live/test_evasion.py`): an agent in a network namespace of its own sends it through the rules and the daemon to a server that would have answered. This page is the report of the last run; `sudo scripts/evasion.sh` runs the tests and writes it anew.
 
-A trick is met when the denied name is refused by that name (`denied-name`), or the flow is refused as evasive (`evasion`): the bytes that the server would read contradict those that were seen. The controls send the same raw bytes where nobody inspects, and the server answers them, so that it is not the trick's own clumsiness that ends the connection.
+A trick is met when the denied name is refused by that name (`denied-name`), or the flow is refused as evasive (`evasion`): the bytes that the server would read contradict those that were seen. The controls send the same raw bytes where nobody inspects, and the server answers them, so that it is not the trick's own clumsiness that ends the connection. Where the agent feels `ok`, the server answered the harmless bytes, and never read the denied name.
 """
 
 NOTES = """

@@ -47,7 +47,13 @@ extension Inspector {
   private func isExcepted(_ session: Int32, _ place: Place, name: HostName?) -> Bool {
     let overlays = sessions[session].overlays
     if let name, DenyRule.isExcepted(name, policy: policy, overlays: overlays) { return true }
-    switch place.key {
+    return isExcepted(session, place.key)
+  }
+
+  /// True for a destination that an exception covers.
+  func isExcepted(_ session: Int32, _ key: DestinationKey) -> Bool {
+    let overlays = sessions[session].overlays
+    switch key {
     case .domain(let text):
       return HostName(text).map { DenyRule.isExcepted($0, policy: policy, overlays: overlays) } ?? false
     case .v4(let value): return DenyRule.isExcepted(IPAddress(v4: value), policy: policy, overlays: overlays)

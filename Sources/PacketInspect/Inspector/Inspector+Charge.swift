@@ -91,26 +91,34 @@ extension Inspector {
   ) -> BudgetOutcome {
     sessions.markUnsaved(session)
     sessions.refresh(session, policy)
-    if sessions[session].uploads.holds(sessions[session].uploadPolicy), !sessions[session].budget.contains(key) {
+    if sessions.isHeldByUploads(session), !sessions[session].budget.contains(key) {
       return BudgetOutcome(admitted: false, isNew: true, raisesWarning: false, raisesReached: false)
     }
-    if sessions[session].mix?.isHeld == true, sessions[session].mixPolicy?.onShift == .hold,
-      !sessions[session].budget.contains(key)
-    {
-      return BudgetOutcome(
-        admitted: false, isNew: true, raisesWarning: false, raisesReached: false, refusal: .categoryHeld)
-    }
+    if sessions.isHeldByMix(session), let outcome = heldByMix(session, key, category) { return outcome }
     var outcome = sessions.contact(session, key, evidence, category, limit: limits.namesPerSession, at: now)
-    if outcome.admitted, countsInMix, let gap = sessions[session].mixPolicy?.contactGap,
+    if outcome.admitted, countsInMix, let gap = sessions.mixGap(session),
       outcome.previous.map({ now.since($0) >= gap }) ?? true, let shift = sessions.countContact(session, category, key)
     {
-      pendingShift = (session, shift)
+      pendingShifts.append((session, shift))
     }
     if outcome.isNew, outcome.admitted { counters.newDestinations &+= 1 }
     if outcome.previous != nil {
       outcome.beacon = regularContact(session, key.tag, outcome.previous, isLookUp: evidence == .dnsQuery, now)
     }
     return outcome
+  }
+
+  /// Whether the shift of a session's mix refuses a contact (docs/detection.md). What a reviewer or the file excepts is
+  /// not refused.
+  private func heldByMix(_ session: Int32, _ key: DestinationKey, _ category: Category) -> BudgetOutcome? {
+    let isNew = !sessions[session].budget.contains(key)
+    let isRejected =
+      sessions[session].mixPolicy?.onShift == .reject
+      && sessions[session].mix?.risen.contains(CategorySet(category)) == true
+    guard isNew || isRejected, !isExcepted(session, key) else { return nil }
+    return BudgetOutcome(
+      admitted: false, isNew: isNew, raisesWarning: false, raisesReached: false,
+      refusal: isRejected ? .categoryDenied : .categoryHeld)
   }
 
   /// What speaks against a flow by what it shows: the name it claims, then its server's address.

@@ -39,7 +39,7 @@ extension Inspector {
   mutating func raiseFlags<Sink: EventSink>(
     _ outcome: ContactOutcome, _ index: Int32, _ now: Timestamp, _ sink: inout Sink
   ) {
-    raiseShift(now, &sink)
+    raiseShifts(now, &sink)
     let session = outcome.asker ?? flows[index].session
     raiseBudgetFlags(outcome, session, now, &sink)
     raiseBeacon(outcome, session, index, now, &sink)
@@ -59,18 +59,19 @@ extension Inspector {
     }
   }
 
-  /// Raises the flag of a shift of the mix, which is the session's.
-  private mutating func raiseShift<Sink: EventSink>(_ now: Timestamp, _ sink: inout Sink) {
-    guard let (session, shift) = pendingShift else { return }
-    pendingShift = nil
+  /// Raises the flags of shifts of the mix, which are the sessions'.
+  mutating func raiseShifts<Sink: EventSink>(_ now: Timestamp, _ sink: inout Sink) {
+    guard !pendingShifts.isEmpty else { return }
     let names = policy.parts.categories.names
-    let summary = shift.summary(
-      agentType: sessions[session].agentType, names: names,
-      isHeld: sessions[session].mixPolicy?.onShift == .hold && policy.parts.mode == .enforce)
-    sessions[session].figures.flags &+= 1
-    var event = Event(time: now, body: .alert(flag(.categoryShift, summary, shift.figures(names: names))))
-    attach(session, to: &event)
-    sink.record(event)
+    for (session, shift) in pendingShifts {
+      let reach = policy.parts.mode == .enforce ? sessions[session].mixPolicy?.onShift ?? .flag : .flag
+      let summary = shift.summary(agentType: sessions[session].agentType, names: names, reach: reach)
+      sessions[session].figures.flags &+= 1
+      var event = Event(time: now, body: .alert(flag(.categoryShift, summary, shift.figures(names: names))))
+      attach(session, to: &event)
+      sink.record(event)
+    }
+    pendingShifts.removeAll()
   }
 
   /// Raises a flag on a flow.

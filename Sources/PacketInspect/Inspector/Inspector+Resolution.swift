@@ -6,6 +6,12 @@ enum HiddenResolution {
   case unseen(names: Int)
 }
 
+/// Application protocols of encrypted DNS (RFC 9250 section 4.1, RFC 7858 by IANA's ALPN registry).
+private enum EncryptedDNS {
+  static let quic = Array("doq".utf8)
+  static let tls = Array("dot".utf8)
+}
+
 /// Where a session has its names from.
 extension Inspector {
   /// Adds to the outcome of a claim how the session came by the name's address, and whether its lookups are hidden.
@@ -15,7 +21,7 @@ extension Inspector {
     let flow = flows[index]
     guard flow.isExternal else { return }
     if claim != .host, claim != .tunnelTarget, let transport = hiddenTransport(flow, name) {
-      outcome.hidden = .resolver(transport: transport, key: name?.text ?? flow.server.description)
+      outcome.hidden = .resolver(transport: transport, key: name.map { shown($0) } ?? flow.server.description)
     }
     // A proxy resolves what it is asked for, and a public name is nobody's destination.
     guard claim == .sni || claim == .quicSNI || claim == .host, let name, name.count > 0, addressLiteral(name) == nil,
@@ -35,17 +41,14 @@ extension Inspector {
     // RFC 7858 section 3.1, RFC 9250 section 4.1.
     if flow.serverPort == 853 { return isUDP ? "DNS over QUIC" : "DNS over TLS" }
     for offered in hello.alpn {
-      if offered == Self.doq { return "DNS over QUIC" }
-      if offered == Self.dot { return "DNS over TLS" }
+      if offered == EncryptedDNS.quic { return "DNS over QUIC" }
+      if offered == EncryptedDNS.tls { return "DNS over TLS" }
     }
     if let name, policy.category(of: name) == .dohResolver { return "DNS over HTTPS" }
     let server = flow.server.canonical
     let isResolver = policy.parts.publicResolvers.contains(server) || policy.parts.trustedResolvers.contains(server)
     return flow.serverPort == 443 && isResolver ? "DNS over HTTPS" : nil
   }
-
-  private static var doq: [UInt8] { Array("doq".utf8) }
-  private static var dot: [UInt8] { Array("dot".utf8) }
 
   /// Raises `hidden-dns`: once for each resolver of a session, and once for names that nobody asked for.
   mutating func raiseHidden<Sink: EventSink>(

@@ -56,9 +56,15 @@ extension Inspector {
 
   /// A reviewer has looked at a session's shift of mix: new destinations are no longer held for it, and its mix as it is
   /// now is what further shifts are told against.
-  public mutating func releaseMix(of id: String) throws(SessionCommandError) {
+  /// `wasHeld` says whether anything was.
+  @discardableResult
+  public mutating func releaseMix(
+    of id: String
+  ) throws(SessionCommandError) -> (overview: SessionOverview, wasHeld: Bool) {
     guard let index = sessions.index(of: id) else { throw .unknownSession(id) }
-    sessions.releaseMix(index)
+    sessions.refresh(index, policy)
+    let wasHeld = sessions.releaseMix(index)
+    return (sessions[index].overview, wasHeld)
   }
 
   /// All sessions that live.
@@ -78,12 +84,13 @@ extension Inspector {
     return SessionDetail(
       overview: sessions[index].overview, destinations: destinations.map { (key: $0.key, record: $0.value) },
       categoryNames: policy.parts.categories.names, sources: sessions.registration(of: id)?.sources ?? [],
-      cgroups: sessions.registration(of: id)?.cgroups ?? [])
+      cgroups: sessions.registration(of: id)?.cgroups ?? [],
+      mix: sessions[index].mixOverview(policy.parts.categories.names))
   }
 
   /// Hands over what is not stored yet at once, not at the next tick.
   public mutating func handOverState<Sink: EventSink>(into sink: inout Sink) {
-    sessions.takeUnsaved(limit: Self.changesPerTick) { sink.record($0) }
+    sessions.takeUnsaved(limit: Self.changesPerTick, names: policy.parts.categories.names) { sink.record($0) }
   }
 
   /// Offers everything to the store again: it lost changes, or is a new one.
@@ -100,17 +107,21 @@ extension Inspector {
     }
     guard now.since(lastStateLook) >= Self.stateInterval || now < lastStateLook else { return }
     lastStateLook = now
+    // Every contact's own path raises it; a shift must not wait should one ever forget.
+    raiseShifts(now, &sink)
     for index in Array(sessions.indices) where sessions[index].uploadPolicy != nil {
       raiseUploadFlag(index, now, &sink)
     }
     guard sink.wantsState else { return }
-    sessions.takeUnsaved(limit: Self.changesPerTick) { sink.record($0) }
+    sessions.takeUnsaved(limit: Self.changesPerTick, names: policy.parts.categories.names) { sink.record($0) }
   }
 
   /// Hands over all that is to be stored: there will be no other tick.
   mutating func handOverState<Sink: EventSink>(_ sink: inout Sink) {
     guard sink.wantsState else { return }
-    while sessions.hasUnsaved { sessions.takeUnsaved(limit: Self.changesPerTick) { sink.record($0) } }
+    while sessions.hasUnsaved {
+      sessions.takeUnsaved(limit: Self.changesPerTick, names: policy.parts.categories.names) { sink.record($0) }
+    }
   }
 
   private mutating func endSession<Sink: EventSink>(

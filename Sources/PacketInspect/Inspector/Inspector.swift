@@ -25,7 +25,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   /// What the host knows of senders; nil in replay.
   public var evidence: (any SessionEvidence)?
   /// A shift of a session's mix that is to be flagged with the contact that made it certain.
-  var pendingShift: (session: Int32, shift: MixShift)?
+  var pendingShifts: [(session: Int32, shift: MixShift)] = []
   var nextFlagID: UInt64
   /// Keys the hashes of what agents choose.
   let seed: UInt64

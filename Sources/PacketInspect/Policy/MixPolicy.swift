@@ -4,6 +4,8 @@ public enum MixReach: String, Sendable, CaseIterable {
   case flag
   /// Besides, destinations not yet contacted are rejected until a reviewer acts.
   case hold
+  /// Besides, all that has a category which rose is rejected, known or not.
+  case reject
 }
 
 /// How an agent type's mix of categories is watched (docs/detection.md).

@@ -38,6 +38,10 @@ public struct AgentSession: Sendable {
   public internal(set) var mix: CategoryMix?
   /// How its type's mix is watched.
   public internal(set) var mixPolicy: MixPolicy?
+  /// Its mix as it was written last, or came from the store; empty for none.
+  private var mixBytes: [UInt8] = []
+  /// True while `mixBytes` is the present mix.
+  var isMixStored = true
   /// What is known of where it has its names from.
   var visibility = NameVisibility()
   /// What was counted.
@@ -62,10 +66,11 @@ public struct AgentSession: Sendable {
   var isListedUnsaved = false
   /// True when the session itself, beside its destinations, changed since it was stored.
   var isUnsaved = true
-  /// Deny-list entries that were flagged: a retry loop is one flag. Beyond the cap no more are raised.
-  private var flaggedEntries: Set<String> = []
+  /// Deny-list entries that were flagged, by hash: a retry loop is one flag. Beyond the cap no more are raised.
+  private var flaggedEntries: [UInt32] = []
 
-  /// Deny-list entries that are remembered as flagged.
+  /// Deny-list entries that are remembered as flagged: 1 kB where a session hits so many. Looked through only when
+  /// something is refused or flagged.
   static let maximumFlaggedEntries = 256
 
   init(id: String, agentType: String, attribution: Attribution, started: Timestamp) {
@@ -86,6 +91,7 @@ public struct AgentSession: Sendable {
     figures = state.figures
     budget = DestinationBudget(stored)
     uploads = UploadBudget(total: state.figures.bytesOut)
+    mixBytes = state.mix
     isUnsaved = false
   }
 
@@ -94,6 +100,12 @@ public struct AgentSession: Sendable {
     budget.add(stored)
     extendedBy += stored.state.extendedBy
     ownBudget = ownBudget ?? stored.state.budget
+    if !stored.state.mix.isEmpty {
+      // What was counted since the start is little beside it, and two pasts of evidence cannot be joined.
+      mix = nil
+      mixBytes = stored.state.mix
+      isMixStored = true
+    }
     figures.flows &+= stored.state.figures.flows
     figures.bytesOut &+= stored.state.figures.bytesOut
     figures.bytesIn &+= stored.state.figures.bytesIn
@@ -103,6 +115,31 @@ public struct AgentSession: Sendable {
     epoch = 0
   }
 
+  /// True while the mix holds what the session has not contacted.
+  var isHeldByMix: Bool {
+    guard let mixPolicy, mixPolicy.onShift != .flag else { return false }
+    return mix?.isHeld == true
+  }
+
+  /// Takes a stored mix up, as soon as it is known against which baseline. Without a baseline it stays as it is.
+  mutating func takeUpMix(_ names: CategoryNames) {
+    guard mix == nil, !mixBytes.isEmpty, let mixPolicy else { return }
+    mix = CategoryMix(bytes: mixBytes, baseline: mixPolicy.baseline, names: names)
+  }
+
+  /// Writes the mix as bytes, where it changed since the last time.
+  mutating func writeMix(_ names: CategoryNames) {
+    guard !isMixStored, let mix else { return }
+    mixBytes = mix.bytes(names: names)
+    isMixStored = true
+  }
+
+  /// The mix as operators see it; nil where it is not watched.
+  func mixOverview(_ names: CategoryNames) -> MixOverview? {
+    guard let mixPolicy else { return nil }
+    return MixOverview(mix ?? CategoryMix(mixPolicy.baseline), mixPolicy, names)
+  }
+
   /// True the first time an entry is hit.
   mutating func isFirstDenyHit(_ match: DenyMatch) -> Bool {
     isFirstFlag(match.list + "\n" + (match.overlay.map { "\($0.id)" } ?? match.entry))
@@ -110,8 +147,14 @@ public struct AgentSession: Sendable {
 
   /// True the first time something is flagged that repeats.
   mutating func isFirstFlag(_ what: String) -> Bool {
-    flaggedEntries.count < Self.maximumFlaggedEntries && flaggedEntries.insert(what).inserted
+    let hash = UInt32(truncatingIfNeeded: what.hashValue)
+    guard flaggedEntries.count < Self.maximumFlaggedEntries, !flaggedEntries.contains(hash) else { return false }
+    flaggedEntries.append(hash)
+    return true
   }
+
+  /// Time after which a contact with the same destination counts in its mix again; nil where that is not watched.
+  var mixGap: Int64? { mixPolicy?.contactGap }
 
   /// Counts a contact that was admitted.
   mutating func countContact(_ category: Category) {
@@ -140,7 +183,7 @@ public struct AgentSession: Sendable {
     SessionState(
       id: id, agentType: agentType, attribution: attribution, started: started, lastSeen: lastSeen, ended: ended,
       warned: budget.warned, reached: budget.reached, overflow: budget.overflow, extendedBy: extendedBy,
-      figures: figures, budget: ownBudget)
+      figures: figures, budget: ownBudget, mix: mixBytes)
   }
 
   /// The session as operators see it.

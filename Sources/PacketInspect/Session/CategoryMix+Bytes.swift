@@ -17,13 +17,16 @@ extension CategoryMix {
     writer.put(startsMade)
     writer.put(flags)
     writer.put(UInt8(isHeld ? 1 : 0))
-    let used = (0..<width).filter { cells[$0] > 0 && $0 < names.count }
+    let used = (0..<width).filter { (cells[$0] > 0 || isRisen($0)) && $0 < names.count }
     writer.put(lastGroup?.rawValue ?? .max)
     writer.put(lastOrdinary.flatMap { last in used.firstIndex(of: Int(last.rawValue)) }.map { UInt8($0) } ?? .max)
     for place in 0..<4 { writer.put(groupRepeats.weights[place].bitPattern) }
     for place in 0..<4 { writer.put(ordinaryRepeats.weights[place].bitPattern) }
     writer.put(UInt8(used.count))
-    for place in used { writer.put(names[Category(rawValue: UInt8(place))]) }
+    for place in used {
+      writer.put(names[Category(rawValue: UInt8(place))])
+      writer.put(UInt8(isRisen(place) ? 1 : 0))
+    }
     writer.put(UInt8(starts.count))
     for start in starts {
       writer.put(start.start)
@@ -51,6 +54,8 @@ extension CategoryMix {
     return writer.bytes
   }
 
+  private func isRisen(_ place: Int) -> Bool { risen.contains(CategorySet(Category(rawValue: UInt8(place)))) }
+
   /// A mix as it was stored; nil for anything that `bytes` does not write, and when a category is gone: its contacts
   /// would be evidence of nothing. Against another baseline the counts stay and the evidence goes.
   public init?(bytes: [UInt8], baseline: MixBaseline, names: CategoryNames) {
@@ -65,11 +70,13 @@ extension CategoryMix {
     else { return nil }
     self.init(baseline)
     var used: [Int] = []
+    var risen: CategorySet = []
     for _ in 0..<count {
       guard let name = reader.takeText(), let category = names.category(named: name), Int(category.rawValue) < width,
-        !used.contains(Int(category.rawValue))
+        !used.contains(Int(category.rawValue)), let hasRisen = reader.take(UInt8.self), hasRisen < 2
       else { return nil }
       used.append(Int(category.rawValue))
+      if hasRisen == 1 { risen.insert(CategorySet(category)) }
     }
     guard let startCount = reader.take(UInt8.self), startCount <= MixTest.maximumStarts else { return nil }
     var starts: [MixStart] = []
@@ -110,7 +117,7 @@ extension CategoryMix {
     guard reader.isAtEnd else { return nil }
     take(
       Stored(
-        fingerprint: fingerprint, total: total, made: made, flags: flags, isHeld: held == 1,
+        fingerprint: fingerprint, total: total, made: made, flags: flags, isHeld: held == 1, risen: risen,
         lastGroup: MixBaseline.Group(rawValue: lastGroup),
         lastOrdinary: Int(lastOrdinary) < used.count ? Category(rawValue: UInt8(used[Int(lastOrdinary)])) : nil,
         groupWeights: groupWeights, ordinaryWeights: ordinaryWeights, cells: cells, starts: starts, hosts: hosts),

@@ -16,8 +16,10 @@ public struct CategoryMix: Sendable, Hashable {
   private(set) var startsMade: UInt32 = 0
   /// Flags raised since a reviewer last acted.
   public internal(set) var flags: UInt8 = 0
-  /// True while destinations not yet contacted are held (`onShift: hold`).
+  /// True while destinations not yet contacted are held (`onShift` is not `flag`).
   public internal(set) var isHeld = false
+  /// Categories that rose in the shifts since a reviewer last acted.
+  public internal(set) var risen: CategorySet = []
   private(set) var fingerprint: UInt64
   private(set) var lastGroup: MixBaseline.Group?
   private(set) var lastOrdinary: Category?
@@ -61,6 +63,7 @@ public struct CategoryMix: Sendable, Hashable {
   /// A reviewer has acted: what is held is released, and the session's mix as it is now is its own.
   public mutating func release() {
     isHeld = false
+    risen = []
     flags = 0
     forgetStarts()
   }
@@ -230,7 +233,8 @@ public struct CategoryMix: Sendable, Hashable {
           return move
         })
     flags = flags == .max ? flags : flags + 1
-    if policy.onShift == .hold { isHeld = true }
+    risen.formUnion(shift.risen)
+    if policy.onShift != .flag { isHeld = true }
     adopt(likeliest)
     return shift
   }
@@ -287,6 +291,7 @@ public struct CategoryMix: Sendable, Hashable {
     var made: UInt32
     var flags: UInt8
     var isHeld: Bool
+    var risen: CategorySet
     var lastGroup: MixBaseline.Group?
     var lastOrdinary: Category?
     var groupWeights: SIMD4<Float>
@@ -304,6 +309,7 @@ public struct CategoryMix: Sendable, Hashable {
     startsMade = stored.made
     flags = stored.flags
     isHeld = stored.isHeld
+    risen = stored.risen
     lastGroup = stored.lastGroup
     lastOrdinary = stored.lastOrdinary
     groupRepeats.weights = stored.groupWeights

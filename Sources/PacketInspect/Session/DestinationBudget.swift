@@ -64,7 +64,7 @@ public struct DestinationBudget: Sendable {
   /// A budget as it was stored.
   init(_ stored: StoredSession) {
     for (key, record) in stored.destinations {
-      entries.insert(DestinationSet.Entry(key: key, record: record, isUnsaved: false))
+      entries.insert(key, record, isUnsaved: false)
     }
     overflow = stored.state.overflow
     warned = stored.state.warned
@@ -75,13 +75,13 @@ public struct DestinationBudget: Sendable {
   mutating func add(_ stored: StoredSession) {
     for (key, old) in stored.destinations {
       guard let place = entries.place(of: key) else {
-        entries.insert(DestinationSet.Entry(key: key, record: old, isUnsaved: true))
+        entries.insert(key, old, isUnsaved: true)
         unsavedCount += 1
         continue
       }
-      entries[place].record.firstSeen = min(entries[place].record.firstSeen, old.firstSeen)
-      entries[place].record.lastSeen = max(entries[place].record.lastSeen, old.lastSeen)
-      entries[place].record.contacts &+= old.contacts
+      entries[place].firstSeen = min(entries[place].firstSeen, old.firstSeen)
+      entries[place].lastSeen = max(entries[place].lastSeen, old.lastSeen)
+      entries[place].contacts &+= old.contacts
       noteUnsaved(place)
     }
     overflow &+= stored.state.overflow
@@ -94,11 +94,11 @@ public struct DestinationBudget: Sendable {
 
   /// The destinations.
   public var destinations: [DestinationKey: DestinationRecord] {
-    Dictionary(uniqueKeysWithValues: entries.entries.map { ($0.key, $0.record) })
+    Dictionary((0..<entries.count).map { (entries.key(at: $0), entries[$0].record) }) { first, _ in first }
   }
 
   var keysAndEvidence: some Sequence<(key: DestinationKey, evidence: Evidence)> {
-    entries.entries.lazy.map { ($0.key, $0.record.evidence) }
+    (0..<entries.count).lazy.map { [entries] in (entries.key(at: $0), entries[$0].evidence) }
   }
 
   /// True when the destination is one of the session's.
@@ -106,15 +106,15 @@ public struct DestinationBudget: Sendable {
 
   /// True when the session has contacted the destination under this category.
   public func contains(_ key: DestinationKey, in category: Category) -> Bool {
-    entries.place(of: key).map { entries[$0].record.categories.contains(CategorySet(category)) } ?? false
+    entries.place(of: key).map { entries[$0].categories.contains(CategorySet(category)) } ?? false
   }
 
   /// Says again what categories the destinations have: after a restart, which has only their keys.
   mutating func categorize(_ category: (DestinationKey) -> Category) {
-    for place in 0..<entries.count where entries[place].record.categories.isEmpty {
-      let found = category(entries[place].key)
-      entries[place].record.category = found
-      entries[place].record.categories = CategorySet(found)
+    for place in 0..<entries.count where entries[place].categories.isEmpty {
+      let found = category(entries.key(at: place))
+      entries[place].category = found
+      entries[place].categories = CategorySet(found)
     }
   }
 
@@ -131,11 +131,11 @@ public struct DestinationBudget: Sendable {
   ) -> BudgetOutcome {
     if policy?.window == .day { prune(at: now) }
     if let place = entries.place(of: key) {
-      let previous = entries[place].record.lastSeen
-      entries[place].record.lastSeen = max(previous, now)
-      entries[place].record.contacts &+= 1
-      entries[place].record.category = category
-      entries[place].record.categories.formUnion(CategorySet(category))
+      let previous = entries[place].lastSeen
+      entries[place].lastSeen = max(previous, now)
+      entries[place].contacts &+= 1
+      entries[place].category = category
+      entries[place].categories.formUnion(CategorySet(category))
       noteUnsaved(place)
       return BudgetOutcome(
         admitted: true, isNew: false, raisesWarning: false, raisesReached: false, previous: previous)
@@ -154,7 +154,7 @@ public struct DestinationBudget: Sendable {
     var record = DestinationRecord(firstSeen: now, lastSeen: now, contacts: 1, evidence: evidence)
     record.category = category
     record.categories = CategorySet(category)
-    entries.insert(DestinationSet.Entry(key: key, record: record, isUnsaved: true))
+    entries.insert(key, record, isUnsaved: true)
     unsavedCount += 1
     var outcome = BudgetOutcome(admitted: true, isNew: true, raisesWarning: false, raisesReached: false)
     guard let policy else { return outcome }
@@ -170,8 +170,8 @@ public struct DestinationBudget: Sendable {
 
   /// Takes back a destination that only one flow, nameless at the time, had put there: its name came after all.
   public mutating func withdraw(_ key: DestinationKey) {
-    guard let place = entries.place(of: key), entries[place].record.contacts <= 1 else { return }
-    remove { $0.key == key }
+    guard let place = entries.place(of: key), entries[place].contacts <= 1 else { return }
+    remove { $0 == place }
   }
 
   private mutating func noteUnsaved(_ place: Int) {
@@ -180,10 +180,10 @@ public struct DestinationBudget: Sendable {
     unsavedCount += 1
   }
 
-  private mutating func remove(where isGone: (DestinationSet.Entry) -> Bool) {
-    for entry in entries.entries where isGone(entry) {
-      withdrawn.append(entry.key)
-      if entry.isUnsaved { unsavedCount -= 1 }
+  private mutating func remove(where isGone: (Int) -> Bool) {
+    for place in 0..<entries.count where isGone(place) {
+      withdrawn.append(entries.key(at: place))
+      if entries[place].isUnsaved { unsavedCount -= 1 }
     }
     entries.removeAll(where: isGone)
   }
@@ -203,7 +203,7 @@ public struct DestinationBudget: Sendable {
       entries[place].isUnsaved = false
       unsavedCount -= 1
       left -= 1
-      body(entries[place].key, entries[place].record)
+      body(entries.key(at: place), entries[place].record)
     }
   }
 
@@ -217,7 +217,8 @@ public struct DestinationBudget: Sendable {
     if let last = lastPrune, now.since(last) < Self.pruneInterval { return }
     lastPrune = now
     let before = entries.count
-    remove { now.since($0.record.lastSeen) > Self.day }
+    let present = entries
+    remove { now.since(present[$0].lastSeen) > Self.day }
     // Room again: reaching the ceiling once more is news.
     if entries.count < before { rearm() }
   }

@@ -7,24 +7,25 @@ struct DestinationKeyCache: Sendable {
   /// have in use at a time.
   static let slots = 2_048
 
-  private struct Entry: Sendable {
-    var name: HostName
-    var key: DestinationKey
-  }
-
-  private var entries: [Entry?] = []
+  // Apart, so that a name is compared where it lies and a key given out without it.
+  private var names: [HostName] = []
+  private var keys: [DestinationKey?] = []
   private let seed: UInt64
 
   init(seed: UInt64) { self.seed = seed }
 
   /// The key of a name.
   mutating func key(of name: HostName, registrable: some RegistrableDomains) -> DestinationKey {
-    if entries.isEmpty { entries = Array(repeating: nil, count: Self.slots) }
+    if keys.isEmpty {
+      names = Array(repeating: name, count: Self.slots)
+      keys = Array(repeating: nil, count: Self.slots)
+    }
     let mixed = (name.hash ^ seed) &* 0xd6e8_feb8_6659_fd93
     let slot = Int(truncatingIfNeeded: mixed >> 40) & (Self.slots - 1)
-    if let known = entries[slot], known.name == name { return known.key }
+    if let known = keys[slot], names[slot] == name { return known }
     let key = DestinationKey(name, registrable: registrable)
-    entries[slot] = Entry(name: name, key: key)
+    names[slot] = name
+    keys[slot] = key
     return key
   }
 }

@@ -1,4 +1,4 @@
-/// What one session asked for and claimed under one registrable domain, in a window of time: 152 bytes, whatever comes.
+/// What one session asked for and claimed under one registrable domain, in a window of time: 104 bytes, whatever comes.
 struct DomainActivity: Sendable {
   /// Bits in which encoded names are told apart from those seen before.
   private static var encodedBits: UInt64 { 256 }
@@ -24,7 +24,8 @@ struct DomainActivity: Sendable {
   var flaggedEncoded = false
   var flaggedBurst = false
   private var seen = InlineArray<4, UInt64>(repeating: 0)
-  private var registers = InlineArray<64, UInt8>(repeating: 0)
+  /// Four bits each: enough for a million names.
+  private var registers = InlineArray<4, UInt64>(repeating: 0)
 
   init(domain: UInt64, at now: Timestamp) {
     self.domain = domain
@@ -34,18 +35,24 @@ struct DomainActivity: Sendable {
   /// How much it would cost to forget this one.
   var weight: UInt64 { UInt64(encodedCharacters) + UInt64(names) }
 
-  mutating func take(_ shape: NameShape, hash: UInt64, isDataType: Bool, window: Int64, at now: Timestamp) {
+  /// Takes a name. True when it may have made the estimate of distinct names larger.
+  @discardableResult
+  mutating func take(_ shape: NameShape, hash: UInt64, isDataType: Bool, window: Int64, at now: Timestamp) -> Bool {
     if now < began || now.since(began) >= window { self = DomainActivity(domain: domain, at: now) }
     names &+= 1
     if isDataType { dataTypes &+= 1 }
     if shape.isAddressShaped { addressShaped &+= 1 }
     longestLabel = max(longestLabel, UInt8(clamping: shape.longestLabel))
-    let register = Int(hash & 63)
-    registers[register] = max(registers[register], UInt8((hash >> 6).trailingZeroBitCount + 1))
-    guard shape.encodedCharacters > 0, isNewEncoded(hash) else { return }
+    let (word, shift) = (Int(hash >> 4 & 3), (hash & 15) << 2)
+    let rank = UInt64(min(15, (hash >> 6).trailingZeroBitCount + 1))
+    let known = registers[word] >> shift & 15
+    if rank > known { registers[word] ^= (known ^ rank) << shift }
+    let isLarger = rank > known
+    guard shape.encodedCharacters > 0, isNewEncoded(hash) else { return isLarger }
     encodedNames &+= 1
     let (sum, overflow) = encodedCharacters.addingReportingOverflow(UInt32(clamping: shape.encodedCharacters))
     encodedCharacters = overflow ? .max : sum
+    return isLarger
   }
 
   /// True for a name that is not known to have come before. When most bits are set all names count as new.
@@ -63,9 +70,9 @@ struct DomainActivity: Sendable {
     var sum: UInt64 = 0
     var empty = 0
     for index in 0..<Self.registerCount {
-      let register = registers[index]
+      let register = registers[index >> 4] >> UInt64(index & 15 << 2) & 15
       if register == 0 { empty += 1 }
-      sum += (1 << 40) >> UInt64(min(register, 40))
+      sum += (1 << 40) >> register
     }
     if empty > 0 {
       // m ln(m / empty); ln 2 is 710/1024.
@@ -81,8 +88,9 @@ struct DomainActivity: Sendable {
 /// Names of one session by registrable domain.
 struct NameActivity: Sendable {
   /// Registrable domains followed at a time in one session: ten thousand sessions that all fill theirs stay below
-  /// 25 MB. The one with the fewest names and encoded characters gives way, so a tunnel stays.
-  static let maximumDomains = 16
+  /// 13 MB. One whose window is over gives way, else the one with the fewest names and encoded characters, so a tunnel
+  /// stays.
+  static let maximumDomains = 12
 
   private var domains: [DomainActivity] = []
 
@@ -103,8 +111,9 @@ struct NameActivity: Sendable {
   mutating func take(
     _ shape: NameShape, domain: UInt64, name: UInt64, isDataType: Bool, _ policy: ShapePolicy, at now: Timestamp
   ) -> Finding? {
-    let place = place(of: domain, at: now)
-    domains[place].take(shape, hash: name, isDataType: isDataType, window: policy.labelWindow, at: now)
+    let place = place(of: domain, window: policy.labelWindow, at: now)
+    let isLarger = domains[place].take(
+      shape, hash: name, isDataType: isDataType, window: policy.labelWindow, at: now)
     let activity = domains[place]
     var finding = Finding(activity: activity, distinct: 0)
     // Names of record types that carry data need less to be a tunnel.
@@ -113,7 +122,9 @@ struct NameActivity: Sendable {
     finding.isEncoded =
       !activity.flaggedEncoded && activity.encodedNames >= Self.minimumEncodedNames
       && Int(activity.encodedCharacters) >= limit
-    if !activity.flaggedBurst, Int(activity.names) >= policy.uniqueLabels {
+    // Names that come again do not make it larger, and it takes a while to work out.
+    if !activity.flaggedBurst, activity.names == policy.uniqueLabels || activity.names > policy.uniqueLabels && isLarger
+    {
       finding.distinct = activity.distinctNames
       let ordinary = finding.distinct - Int(activity.addressShaped)
       finding.isBurst =
@@ -126,13 +137,19 @@ struct NameActivity: Sendable {
     return finding
   }
 
-  private mutating func place(of domain: UInt64, at now: Timestamp) -> Int {
+  private mutating func place(of domain: UInt64, window: Int64, at now: Timestamp) -> Int {
     var least = 0
+    var leastWeight = UInt64.max
     for index in domains.indices {
       if domains[index].domain == domain { return index }
-      if domains[index].weight < domains[least].weight { least = index }
+      let weight = now.since(domains[index].began) >= window ? 0 : domains[index].weight
+      if weight < leastWeight { (least, leastWeight) = (index, weight) }
     }
     if domains.count < Self.maximumDomains {
+      // Not to the next power of two: ten thousand sessions may be full.
+      if domains.count == domains.capacity {
+        domains.reserveCapacity(min(Self.maximumDomains, domains.count + 4))
+      }
       domains.append(DomainActivity(domain: domain, at: now))
       return domains.count - 1
     }

@@ -27,7 +27,8 @@ public struct MixShift: Sendable, Hashable {
   public var moves: [MixMove]
 
   /// For a reviewer: what rose and fell, over how many contacts, who moved it, how surprising it is.
-  public func summary(agentType: String, names: CategoryNames, isHeld: Bool) -> String {
+  /// With `reach` flag, or where nothing is enforced, the session goes on.
+  public func summary(agentType: String, names: CategoryNames, reach: MixReach) -> String {
     let rose = moves.filter { $0.to > $0.from }
     let fell = moves.filter { $0.to < $0.from }
     var text = "Over its last \(contacts) contacts this session's mix changed"
@@ -38,7 +39,19 @@ public struct MixShift: Sendable, Hashable {
     text += "."
     if let hosts = rose.first?.hosts, !hosts.isEmpty { text += " Moved most by \(Self.join(hosts.map(\.text)))." }
     text += " By chance, fewer than one in \(Self.rarity(evidence)) sessions of type \(agentType) would do this."
-    return text + (isHeld ? " Destinations not yet contacted are held." : " The session goes on.")
+    switch reach {
+    case .flag: text += " The session goes on."
+    case .hold: text += " Destinations not yet contacted are held."
+    case .reject:
+      text += " Destinations not yet contacted are held"
+      text += rose.isEmpty ? "." : ", and \(Self.join(rose.map { names[$0.category] })) is rejected."
+    }
+    return text
+  }
+
+  /// The categories that rose.
+  var risen: CategorySet {
+    moves.reduce(into: []) { if $1.to > $1.from { $0.insert(CategorySet($1.category)) } }
   }
 
   /// The same in figures and names.

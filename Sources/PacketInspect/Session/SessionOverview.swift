@@ -53,6 +53,8 @@ public struct SessionDetail: Sendable {
   public var sources: [IPNetwork]
   /// The control groups registered for it.
   public var cgroups: [String]
+  /// Its mix of categories; nil where its type's is not watched.
+  public var mix: MixOverview?
 }
 
 /// What an orchestrator says of a session it starts.

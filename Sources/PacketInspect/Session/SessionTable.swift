@@ -113,9 +113,22 @@ public struct SessionTable: Sendable {
 
   private func known(_ address: IPAddress) -> Int32? {
     guard let known = byAddress[address] else { return nil }
-    let session = sessions[Int(known.index)]
-    return session.serial == known.serial && session.ended == nil ? known.index : nil
+    let place = Int(known.index)
+    return sessions[place].serial == known.serial && sessions[place].ended == nil ? known.index : nil
   }
+
+  // By themselves: what is read through the subscript may be a copy of the whole session.
+
+  /// True while a used-up upload budget holds what the session has not contacted.
+  func isHeldByUploads(_ index: Int32) -> Bool {
+    sessions[Int(index)].uploads.holds(sessions[Int(index)].uploadPolicy)
+  }
+
+  /// True while the mix holds what the session has not contacted.
+  func isHeldByMix(_ index: Int32) -> Bool { sessions[Int(index)].isHeldByMix }
+
+  /// How long a destination must have been silent to count in the session's mix; nil where that is not watched.
+  func mixGap(_ index: Int32) -> Int64? { sessions[Int(index)].mixGap }
 
   /// Takes a contact into a session's budget, which remembers at most `limit` destinations.
   public mutating func contact(
@@ -140,13 +153,17 @@ public struct SessionTable: Sendable {
     let place = Int(index)
     guard let policy = sessions[place].mixPolicy else { return nil }
     if sessions[place].mix == nil { sessions[place].mix = CategoryMix(policy.baseline) }
+    sessions[place].isMixStored = false
     return sessions[place].mix?.add(category, host: key, policy: policy)
   }
 
-  /// A reviewer has looked at the session's shift: what it holds is released.
-  mutating func releaseMix(_ index: Int32) {
+  /// A reviewer has looked at the session's shift: what it holds is released. True when it held anything.
+  mutating func releaseMix(_ index: Int32) -> Bool {
+    let held = sessions[Int(index)].isHeldByMix
     sessions[Int(index)].mix?.release()
+    sessions[Int(index)].isMixStored = false
     markUnsaved(index)
+    return held
   }
 
   /// What a session's type says of the categories, looked up once an epoch.
@@ -249,6 +266,7 @@ public struct SessionTable: Sendable {
     sessions[Int(index)].overlays = policy.parts.overlays.of(session: session.id, agentType: type.name)
     sessions[Int(index)].shapePolicy = type.shape
     sessions[Int(index)].mixPolicy = type.mix
+    sessions[Int(index)].takeUpMix(policy.parts.categories.names)
     sessions[Int(index)].epoch = policy.epoch
   }
 
@@ -321,9 +339,11 @@ public struct SessionTable: Sendable {
   }
 
   private mutating func release(_ index: Int32) {
-    let session = sessions[Int(index)]
-    guard session.ended != nil, session.liveFlows <= 0, !session.isListedUnsaved, !session.isFree else { return }
-    sessions[Int(index)].isFree = true
+    let place = Int(index)
+    guard sessions[place].ended != nil, sessions[place].liveFlows <= 0, !sessions[place].isListedUnsaved,
+      !sessions[place].isFree
+    else { return }
+    sessions[place].isFree = true
     free.append(index)
   }
 
@@ -390,17 +410,19 @@ public struct SessionTable: Sendable {
   mutating func markAllUnsaved() {
     for index in byID.values {
       sessions[Int(index)].budget.markUnsaved()
+      sessions[Int(index)].isMixStored = false
       markUnsaved(index)
     }
   }
 
-  /// Gives out about `limit` changes that are not stored yet.
-  mutating func takeUnsaved(limit: Int, _ body: (StateChange) -> Void) {
+  /// Gives out about `limit` changes that are not stored yet. `names` are the categories', by which a mix is stored.
+  mutating func takeUnsaved(limit: Int, names: CategoryNames, _ body: (StateChange) -> Void) {
     var left = limit
     while left > 0, let index = unsaved.last {
       let id = sessions[Int(index)].id
       if sessions[Int(index)].isUnsaved {
         sessions[Int(index)].isUnsaved = false
+        sessions[Int(index)].writeMix(names)
         var state = sessions[Int(index)].state
         if state.ended == nil, let registration = registered[id] {
           state.sources = registration.sources

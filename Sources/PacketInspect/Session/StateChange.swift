@@ -6,6 +6,25 @@ public enum StateChange: Sendable, Hashable {
   case destination(session: String, key: DestinationKey, record: DestinationRecord)
   /// A destination was taken back: the flow that put it there named another one after all.
   case withdrawn(session: String, key: DestinationKey)
+  /// A flag was raised on a session. Boxed: changes are moved about, and few are flags.
+  indirect case flag(RaisedFlag)
+}
+
+/// A flag as it is kept for review.
+public struct RaisedFlag: Sendable, Hashable {
+  /// The session's id.
+  public var session: String
+  /// When.
+  public var time: Timestamp
+  /// The flag.
+  public var flag: ReviewFlag
+
+  /// A flag of a session.
+  public init(session: String, time: Timestamp, flag: ReviewFlag) {
+    self.session = session
+    self.time = time
+    self.flag = flag
+  }
 }
 
 /// A session without its destinations.
@@ -38,13 +57,15 @@ public struct SessionState: Sendable, Hashable {
   public var cgroups: [String]
   /// Budgets of its own, given at its registration.
   public var budget: BudgetOverride?
+  /// Its mix of categories (`CategoryMix.bytes`); empty for none.
+  public var mix: [UInt8]
 
   /// A session's state.
   public init(
     id: String, agentType: String, attribution: Attribution, started: Timestamp, lastSeen: Timestamp,
     ended: Timestamp? = nil, warned: Bool = false, reached: Bool = false, overflow: UInt64 = 0, extendedBy: Int = 0,
     figures: SessionFigures = SessionFigures(), sources: [IPNetwork] = [], cgroups: [String] = [],
-    budget: BudgetOverride? = nil
+    budget: BudgetOverride? = nil, mix: [UInt8] = []
   ) {
     self.id = id
     self.agentType = agentType
@@ -60,6 +81,7 @@ public struct SessionState: Sendable, Hashable {
     self.sources = sources
     self.cgroups = cgroups
     self.budget = budget
+    self.mix = mix
   }
 }
 

@@ -4,8 +4,11 @@
 /// one whose intervals say least makes room. Of a burst of contacts only the first counts.
 struct BeaconWatch: Sendable {
   /// Destinations watched for one session. One that is contacted regularly pushes out those that are not, so that an
-  /// agent cannot hide a beacon among many contacts; at 96 bytes each a session holds under 5 kB.
-  static let maximumWatched = 48
+  /// agent cannot hide a beacon among many contacts. At 84 bytes each 2 kB a session, of which there are ten thousand.
+  static let maximumWatched = 24
+  /// Destinations looked at for the one to forget, unless all of them are regular: the next ones in turn, so that what
+  /// a new contact costs does not grow with how many are watched.
+  private static let candidates = 8
   /// Quiet before a contact that begins another burst, in nanoseconds: what comes sooner belongs to the same errand.
   static let quiet: Int64 = 2_000_000_000
   /// Intervals and sizes looked at: the latest. Enough for a median; few enough to sort at each contact.
@@ -28,13 +31,14 @@ struct BeaconWatch: Sendable {
     var last: Timestamp
     /// Since when the intervals have been regular.
     var regularSince: Timestamp
-    var contacts: UInt32 = 0
+    /// Stays at its maximum.
+    var contacts: UInt16 = 0
     /// Milliseconds between the starts of bursts; the oldest is overwritten.
     var intervals = InlineArray<12, CompactNumber>(repeating: CompactNumber())
     /// Payload bytes sent in each.
     var sizes = InlineArray<12, CompactNumber>(repeating: CompactNumber())
-    var intervalCount: UInt16 = 0
-    var sizeCount: UInt16 = 0
+    var intervalCount: UInt8 = 0
+    var sizeCount: UInt8 = 0
     var isRegular = false
     var hasFlows = false
     var isFlagged = false
@@ -92,7 +96,7 @@ struct BeaconWatch: Sendable {
       return
     }
     if entry.isRegular {
-      entries[place].contacts &+= 1
+      entries[place].contacts += entries[place].contacts == .max ? 0 : 1
       return
     }
     var sum: UInt64 = 0
@@ -101,7 +105,7 @@ struct BeaconWatch: Sendable {
       sum &+= entry.intervals[index].value
     }
     entries[place].isRegular = true
-    entries[place].contacts = UInt32(count) + 1
+    entries[place].contacts = UInt16(count) + 1
     entries[place].regularSince = now.advanced(byNanoseconds: -Int64(clamping: sum &* 1_000_000))
   }
 
@@ -122,7 +126,10 @@ struct BeaconWatch: Sendable {
     entry.note(interval: now.since(previous))
     guard tags.count >= Self.maximumWatched else {
       // Not to the next power of two: ten thousand sessions may be full.
-      if tags.count == 32 { entries.reserveCapacity(Self.maximumWatched) }
+      if tags.count == tags.capacity {
+        tags.reserveCapacity(min(Self.maximumWatched, tags.count + 4))
+        entries.reserveCapacity(min(Self.maximumWatched, tags.count + 4))
+      }
       tags.append(tag)
       entries.append(entry)
       return
@@ -132,16 +139,16 @@ struct BeaconWatch: Sendable {
     entries[place] = entry
   }
 
-  /// The one to forget: whose rhythm is over, else that has none, else that has shown the fewest intervals; among
-  /// equals they take turns, so that none is sure to go before its next contact.
+  /// The one to forget of the next few: whose rhythm is over, else that has none, else that has shown the fewest
+  /// intervals. They take turns, so that none is sure to go before its next contact.
   private mutating func leastTelling(at now: Timestamp) -> Int {
-    hand = (hand + 1) % tags.count
     var found = hand
     var lowest = UInt64.max
     for step in 0..<tags.count {
-      let place = (hand + step) % tags.count
-      let value = entries[place].worth(at: now)
-      if value < lowest { (found, lowest) = (place, value) }
+      if step >= Self.candidates, lowest < BeaconWatch.Entry.regularWorth { break }
+      let value = entries[hand].worth(at: now)
+      if value < lowest { (found, lowest) = (hand, value) }
+      hand = hand + 1 < tags.count ? hand + 1 : 0
     }
     return found
   }
@@ -173,8 +180,8 @@ extension BeaconWatch.Entry {
   }
 
   /// Counts on without losing its place in the window.
-  private static func next(_ count: UInt16) -> UInt16 {
-    let window = UInt16(BeaconWatch.window)
+  private static func next(_ count: UInt8) -> UInt8 {
+    let window = UInt8(BeaconWatch.window)
     return count + 1 >= 4 * window ? 3 * window : count + 1
   }
 
@@ -183,10 +190,13 @@ extension BeaconWatch.Entry {
     intervals[(Int(intervalCount) + BeaconWatch.window - 1) % BeaconWatch.window].value
   }
 
+  /// What one that is regular is worth, above all that are not.
+  fileprivate static let regularWorth: UInt64 = 64
+
   fileprivate func worth(at now: Timestamp) -> UInt64 {
     let latest = latestInterval
     let age = UInt64(max(0, now.since(start))) / 1_000_000
-    if isRegular { return age > 8 * latest ? 1 : 64 }
+    if isRegular { return age > 8 * latest ? 1 : Self.regularWorth }
     if age / 3 > latest { return 0 }
     return intervalCount > 5 ? 1 : UInt64(intervalCount) + 1
   }

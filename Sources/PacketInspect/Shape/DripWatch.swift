@@ -2,9 +2,10 @@
 ///
 /// Counts halve every twelve hours, so that what is steady comes to a day's worth and what is over fades.
 struct DripWatch: Sendable {
-  /// Destinations that are told apart. Those beyond it count as one more each time: an attacker who uses more of them
-  /// gains nothing. At 16 bytes each 1 kB a session, and only for those that were sent more than they gave.
-  static let maximumDestinations = 64
+  /// Destinations that are told apart: twice as many as a flag needs. Those beyond it count as one more each time: an
+  /// attacker who uses more of them gains nothing. At 16 bytes each half a kilobyte a session, and only for those that
+  /// were sent more than they gave.
+  static let maximumDestinations = 32
   /// Payload bytes below which an exchange is no upload: a request's own fields.
   static let smallestUpload: UInt64 = 512
   /// Sent over received from which on an exchange is one.

@@ -54,6 +54,10 @@ extension RequestShape {
   /// Long tokens that are looked at closely in one request; the rest of so odd a request adds nothing.
   private static var maximumCandidates: Int { 12 }
 
+  /// Bytes of a target whose tokens are looked at. Common servers take no longer request line than some 8,000 bytes,
+  /// which is what RFC 9112 section 3 recommends that all take; how long the rest is still shows in the lengths.
+  static var maximumClassified: Int { 8_192 }
+
   /// Reads a request target (RFC 9112 section 3.2) that stands in `bytes`. `threshold` is the length from which on
   /// an encoded token counts; `expectsDigests` is true towards destinations whose paths are made of digests.
   /// `scratch` is for what has to be decoded.
@@ -66,6 +70,7 @@ extension RequestShape {
       start = Self.pathStart(target, bytes)
     }
     let table = CharacterClass.table
+    let end = min(target.upperBound, start + Self.maximumClassified)
     var inQuery = false
     var tokenStart = start
     var previous = start..<start
@@ -86,7 +91,7 @@ extension RequestShape {
     var firstInQuery = 0
     var index = start
     while true {
-      let isEnd = index >= target.upperBound
+      let isEnd = index >= end
       let byte = isEnd ? 0 : bytes.byte(at: index)
       let kind = isEnd ? 0 : table[Int(byte)]
       var breaks = kind == 0
@@ -95,7 +100,7 @@ extension RequestShape {
           breaks = !inQuery
         } else if kind == CharacterClass.pad {
           // Padding ends a token; otherwise the sign stands between a name and a value.
-          let next = index + 1 < target.upperBound ? bytes.byte(at: index + 1) : 0
+          let next = index + 1 < end ? bytes.byte(at: index + 1) : 0
           let isPadding = next == UInt8(ascii: "=") || next == UInt8(ascii: "/") || table[Int(next)] == 0
           breaks = awaitsName || !isPadding
         }
@@ -170,6 +175,11 @@ extension RequestShape {
       index += 1
     }
     if inQuery { queryLength = max(0, index - start - pathLength - 1) } else { pathLength = index - start }
+    defer {
+      // What lies beyond is not looked at, but counted.
+      if index == end, inQuery { queryLength += target.upperBound - end }
+      if index == end, !inQuery { pathLength += target.upperBound - end }
+    }
     guard !longest.isEmpty else { return }
     token.length = longest.count
     guard count > 0 else {

@@ -13,7 +13,8 @@ struct SessionTraffic: Sendable {
   private var toServices = HourlyBytes()
   private var isVolumeReached = false
   private var isServiceVolumeReached = false
-  private var flagged: Set<UInt64> = []
+  /// What was flagged, by hash. Looked through only when there is something to flag.
+  private var flagged: [UInt32] = []
   private var flagCounts = InlineArray<4, UInt8>(repeating: 0)
 
   /// Things that are flagged once each.
@@ -24,9 +25,10 @@ struct SessionTraffic: Sendable {
   /// True the first time something of a kind is flagged, as long as not too many were.
   mutating func isFirst(_ kind: Once, _ value: UInt32) -> Bool {
     let slot = Int(kind.rawValue)
-    guard flagCounts[slot] < UInt8(Self.maximumFlags),
-      flagged.insert(UInt64(kind.rawValue) << 32 | UInt64(value)).inserted
-    else { return false }
+    // Two values of a kind never share one: an odd factor loses nothing.
+    let hash = (value &+ UInt32(kind.rawValue) << 30) &* 0x9e37_79b1
+    guard flagCounts[slot] < UInt8(Self.maximumFlags), !flagged.contains(hash) else { return false }
+    flagged.append(hash)
     flagCounts[slot] += 1
     return true
   }

@@ -264,6 +264,14 @@ public struct ReviewFlag: Hashable, Sendable {
   public var summary: String
   /// What the flag rests on, in figures and names.
   public var evidence: [FlagEvidence]
+
+  /// A flag.
+  public init(id: UInt64, kind: FlagKind, summary: String, evidence: [FlagEvidence]) {
+    self.id = id
+    self.kind = kind
+    self.summary = summary
+    self.evidence = evidence
+  }
 }
 
 /// One figure or name that a flag rests on.

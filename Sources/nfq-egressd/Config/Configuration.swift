@@ -170,7 +170,27 @@ struct AgentType: Sendable, Equatable {
   var uploadBudget: UploadBudget?
   /// What is done about destinations of a category, by its name; `accept` where none is given.
   var categoryActions: [String: CategoryAction] = [:]
+  /// How the mix of categories is watched; nil where no baseline is configured, and then it is not.
+  var categories: Mix?
   var shape = Shape()
+
+  /// What mix of categories is expected, and from where on another is flagged (docs/detection.md).
+  struct Mix: Sendable, Equatable {
+    /// Shares of contacts by category name; their sum is one, but for rounding.
+    var baseline: [String: Double]
+    /// Time without a contact after which a destination counts again.
+    var contactGap = TimeSpan(seconds: 30)
+    /// Contacts of a session before which nothing is flagged.
+    var minimumContacts = 30
+    /// Total variation distance below which nothing is flagged.
+    var minimumDistance = 0.15
+    /// How closely sessions of the type keep to the baseline, in contacts.
+    var concentration = 50.0
+    /// Bound on the share of ordinary sessions that are flagged.
+    var falsePositiveRate = 0.01
+    /// What a shift does beside the flag.
+    var onShift = MixReach.flag
+  }
 
   /// From where on the shape of what is sent is flagged.
   struct Shape: Sendable, Equatable {

@@ -69,6 +69,7 @@ extension ConfigurationDecoder {
       if let actions = members?.mapping("categoryActions") {
         type.categoryActions = categoryActions(actions, configuration)
       }
+      if let mix = members?.mapping("categories") { type.categories = decodeMix(mix, configuration) }
       if let shape = members?.mapping("shape") { decodeShape(shape, &type.shape) }
       configuration.agentTypes[name] = type
     }

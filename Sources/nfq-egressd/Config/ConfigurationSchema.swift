@@ -69,6 +69,15 @@ enum ConfigurationSchema {
     ("agentTypes.*.uploadBudget.onReach", "flag"),
     ("agentTypes.*.categoryActions", ""),
     ("agentTypes.*.categoryActions.*", "accept"),
+    ("agentTypes.*.categories", ""),
+    ("agentTypes.*.categories.baseline", "required"),
+    ("agentTypes.*.categories.baseline.*", ""),
+    ("agentTypes.*.categories.contactGap", "30s"),
+    ("agentTypes.*.categories.minimumContacts", "30"),
+    ("agentTypes.*.categories.minimumDistance", "0.15"),
+    ("agentTypes.*.categories.concentration", "50"),
+    ("agentTypes.*.categories.falsePositiveRate", "0.01"),
+    ("agentTypes.*.categories.onShift", "flag"),
     ("agentTypes.*.shape", ""),
     ("agentTypes.*.shape.encodedTokenLength", "64"),
     ("agentTypes.*.shape.encodedHostBytes", "4096"),
@@ -113,7 +122,6 @@ enum ConfigurationSchema {
 
   private static let notBuilt = [
     "denyLists[].maxAge",
-    "agentTypes.*.categories",
     "metrics",
   ]
 

@@ -175,6 +175,9 @@ struct ConfigurationValue {
     }
   }
 
+  /// Members of a mapping as the file has them; 0 when it is none.
+  var memberCount: Int { node.mapping?.count ?? 0 }
+
   var isEmpty: Bool {
     guard case .scalar(let scalar) = node, scalar.style == .plain || scalar.style == .any else { return false }
     return ["", "~", "null", "Null", "NULL"].contains(scalar.string)

@@ -64,6 +64,7 @@ struct EffectivePolicy {
       for (category, action) in type.categoryActions.sorted(by: { $0.key < $1.key }) {
         add(3, "\(scalar(category)): \(action.name)")
       }
+      if let mix = type.categories { write(mix) }
       write(type.shape)
     }
     writeSessions(configuration.sessions)
@@ -78,6 +79,18 @@ struct EffectivePolicy {
     add(1, "keepEnded: \(configuration.store.keepEnded?.description ?? "never")")
     add(0, "events:")
     add(1, "path: \(scalar(configuration.events.path))")
+  }
+
+  private mutating func write(_ mix: AgentType.Mix) {
+    add(2, "categories:")
+    add(3, "baseline:")
+    for (category, share) in mix.baseline.sorted(by: { $0.key < $1.key }) { add(4, "\(scalar(category)): \(share)") }
+    add(3, "contactGap: \(mix.contactGap)")
+    add(3, "minimumContacts: \(mix.minimumContacts)")
+    add(3, "minimumDistance: \(mix.minimumDistance)")
+    add(3, "concentration: \(mix.concentration)")
+    add(3, "falsePositiveRate: \(mix.falsePositiveRate)")
+    add(3, "onShift: \(mix.onShift.rawValue)")
   }
 
   private mutating func write(_ shape: AgentType.Shape) {

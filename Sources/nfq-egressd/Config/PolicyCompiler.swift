@@ -103,6 +103,7 @@ struct PolicyCompiler {
         if let category = categories.names.category(named: category) { compiled.categoryActions[category] = action }
       }
       compiled.shape = shape(type.shape)
+      compiled.mix = type.categories.flatMap { mix($0, categories.names) }
       parts.agentTypes[name] = compiled
     }
     parts.redactLabels = configuration.privacy.redactLabels
@@ -112,6 +113,24 @@ struct PolicyCompiler {
         address.source, ConfiguredSession(id: address.session, agentType: address.agentType))
     }
     return parts
+  }
+
+  /// Nil when nothing can be expected of the baseline, which the decoder does not let through.
+  private func mix(_ mix: AgentType.Mix, _ names: CategoryNames) -> MixPolicy? {
+    // Rounded shares may sum to a little more or less than one.
+    let sum = mix.baseline.values.reduce(0, +)
+    var shares: [PacketInspect.Category: Double] = [:]
+    for (name, share) in mix.baseline where sum > 0 {
+      if let category = names.category(named: name) { shares[category] = share / sum }
+    }
+    guard let baseline = MixBaseline(shares, concentration: mix.concentration, names: names) else { return nil }
+    var policy = MixPolicy(baseline)
+    policy.contactGap = mix.contactGap.nanoseconds
+    policy.minimumContacts = mix.minimumContacts
+    policy.minimumDistance = mix.minimumDistance
+    policy.falsePositiveRate = mix.falsePositiveRate
+    policy.onShift = mix.onShift
+    return policy
   }
 
   private func shape(_ shape: AgentType.Shape) -> ShapePolicy {

@@ -8,6 +8,8 @@ enum ControlCommand: Sendable, Equatable {
   case list(agentType: String?)
   case show(String)
   case extend(String, by: Int)
+  /// A reviewer has looked at a session's shift of mix; who and why is for the record.
+  case release(String, OverlayAuthor)
   /// Whether a session lives. What was put into the policy before is in force when it is answered.
   case settle(String)
   /// Carried out by the `OverlayDesk`, not on the queue's thread.
@@ -20,6 +22,7 @@ enum ControlOutcome: Sendable {
   case sessions([SessionOverview])
   case detail(SessionDetail)
   case lives(Bool)
+  case released(SessionOverview, wasHeld: Bool)
   case failed(SessionCommandError)
 }
 
@@ -29,7 +32,7 @@ extension ControlCommand {
     switch self {
     case .start(let registration): registration.id
     case .end(let id): id
-    case .list, .show, .extend, .settle, .overlay: nil
+    case .list, .show, .extend, .release, .settle, .overlay: nil
     }
   }
 
@@ -46,6 +49,9 @@ extension ControlCommand {
         return .sessions(inspector.sessionOverviews().filter { type == nil || $0.agentType == type })
       case .show(let id): return .detail(try inspector.sessionDetail(id))
       case .extend(let id, let count): return .session(try inspector.extendBudget(of: id, by: count))
+      case .release(let id, _):
+        let released = try inspector.releaseMix(of: id)
+        return .released(released.overview, wasHeld: released.wasHeld)
       case .settle(let id): return .lives(inspector.sessions.index(of: id) != nil)
       case .overlay: return .lives(false)
       }
@@ -67,7 +73,11 @@ extension ControlResponse {
       destinations = detail.destinations.map { ControlDestination($0.key, $0.record, detail.categoryNames) }
       addresses = detail.sources.map(\.shortText)
       cgroups = detail.cgroups
+      mix = detail.mix.map { ControlMix($0) }
     case .lives(let lives): self.lives = lives
+    case .released(let overview, let wasHeld):
+      session = ControlSession(overview)
+      self.wasHeld = wasHeld
     case .failed(let error): self.init(ControlError(error))
     }
   }
@@ -111,6 +121,24 @@ extension ControlSession {
     refused = overview.figures.refused
     flags = overview.figures.flags
   }
+}
+
+extension ControlMix {
+  /// The wire form of a mix.
+  init(_ mix: MixOverview) {
+    contacts = mix.contacts
+    flags = mix.flags
+    onShift = mix.onShift.rawValue
+    held = mix.isHeld
+    categories = mix.rows.map {
+      Row(
+        category: $0.category, contacts: $0.contacts, share: Self.rounded($0.share),
+        baseline: $0.baseline.map { Self.rounded($0) }, risen: $0.hasRisen ? true : nil)
+    }
+  }
+
+  /// To a hundredth of a per cent.
+  private static func rounded(_ share: Double) -> Double { (share * 10_000).rounded() / 10_000 }
 }
 
 extension ControlDestination {

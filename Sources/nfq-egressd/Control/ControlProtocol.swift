@@ -15,7 +15,7 @@ enum ControlProtocol {
 
 /// What can be asked for. The raw values stand on the wire.
 enum ControlVerb: String, CaseIterable, Sendable {
-  case start, end, list, show, extend, block, unblock
+  case start, end, list, show, extend, release, block, unblock
   case overlayAdd = "overlay-add"
   case overlayList = "overlay-list"
   case overlayRemove = "overlay-remove"
@@ -28,7 +28,7 @@ enum ControlVerb: String, CaseIterable, Sendable {
     case .list: ["agent_type"]
     case .extend: ["id", "destinations"]
     case .block: ["id", "why", "who", "lasts"]
-    case .unblock: ["id", "why", "who"]
+    case .unblock, .release: ["id", "why", "who"]
     case .overlayAdd: ["kind", "subject", "scope", "budget", "why", "who", "lasts"]
     case .overlayList: ["id"]
     case .overlayRemove: ["overlay", "why", "who"]
@@ -133,6 +133,15 @@ struct ControlResponse: Codable, Sendable, Equatable {
   var kept: String?
   /// Whether the session that an overlay names lives now.
   var lives: Bool?
+  /// The mix of the session shown, where it is watched.
+  var mix: ControlMix?
+  /// Whether a release found anything held.
+  var wasHeld: Bool?
+
+  enum CodingKeys: String, CodingKey {
+    case version, ok, error, session, sessions, destinations, addresses, cgroups, overlay, overlays, kept, lives, mix
+    case wasHeld = "was_held"
+  }
 
   init() {}
 
@@ -186,6 +195,33 @@ struct ControlSession: Codable, Sendable, Equatable {
   var share: Double? {
     guard let ceiling = budget.ceiling else { return nil }
     return ceiling > 0 ? Double(budget.used) / Double(ceiling) : 1
+  }
+}
+
+/// A session's mix of categories on the wire. Shares are parts of one.
+struct ControlMix: Codable, Sendable, Equatable {
+  struct Row: Codable, Sendable, Equatable {
+    var category: String
+    var contacts: Int
+    var share: Double
+    /// Absent when the baseline does not list it.
+    var baseline: Double?
+    /// True when it rose in a shift that nobody has released, absent otherwise.
+    var risen: Bool?
+  }
+
+  /// Since the session began, or since the change of its last shift.
+  var contacts: Int
+  /// Shifts since a reviewer last acted.
+  var flags: Int
+  var onShift: String
+  var held: Bool
+  var categories: [Row]
+
+  enum CodingKeys: String, CodingKey {
+    case contacts, flags
+    case onShift = "on_shift"
+    case held, categories
   }
 }
 

@@ -19,10 +19,16 @@ struct ControlService: Sendable {
       if case .overlay(let about) = command, let overlays {
         return Self.encode(try overlays.perform(about, peer, at: WallClock.now()))
       }
+      if case .release = command, overlays?.keeper.isBehind == true {
+        throw ControlError(.tooManyOverlays, "as many changes wait for the disk as may; nothing was done")
+      }
       guard let outcome = execute(command) else {
         throw ControlError(.busy, "the packet path did not look in time; nothing was done, try again")
       }
       var response = ControlResponse(outcome)
+      if case .release(let id, let author) = command, case .released = outcome {
+        response.kept = overlays?.recordRelease(of: id, author, peer, at: WallClock.now()).rawValue
+      }
       if case .detail = outcome, let session = response.session { response.overlays = overlays?.overlays(of: session) }
       return Self.encode(response)
     } catch {
@@ -73,6 +79,7 @@ struct ControlService: Sendable {
         throw ControlError(.badRequest, "'destinations' must be a number from 1 to \(ControlProtocol.maximumExtension)")
       }
       return .extend(try id(request), by: count)
+    case .release: return .release(try id(request), try reader.author(request))
     case .block: return .overlay(.add(try reader.block(try id(request), request)))
     case .unblock: return .overlay(.unblock(try id(request), try reader.author(request)))
     case .overlayAdd: return .overlay(.add(try reader.draft(request)))

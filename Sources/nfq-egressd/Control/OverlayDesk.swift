@@ -52,6 +52,13 @@ struct OverlayDesk: Sendable {
     keeper.overlays.filter { $0.concerns(session.id, type: session.agentType) }.map { ControlOverlay($0) }
   }
 
+  /// Writes down that a reviewer released a session's shift of mix, which has happened.
+  func recordRelease(
+    of session: String, _ author: OverlayAuthor, _ peer: ControlPeer?, at now: Timestamp
+  ) -> PolicyKeeper.Keeping {
+    keeper.recordRelease(of: session, signed(author, peer), at: now)
+  }
+
   private func finish(_ response: inout ControlResponse, _ scope: OverlayScope, _ kept: PolicyKeeper.Keeping) {
     response.kept = kept.rawValue
     guard case .session(let id) = scope else {

@@ -24,12 +24,25 @@ struct OverlayAuthor: Sendable, Equatable {
 
 /// One change, as it is written down for good.
 struct OverlayChange: Sendable, Equatable {
-  enum Action: String, Sendable { case added, removed, expired }
+  enum Action: String, Sendable {
+    case added, removed, expired
+    /// No overlay: a reviewer released a session's shift of mix. It has the number 0, which none has.
+    case released
+  }
 
   var action: Action
   var overlay: Overlay
   var at: Timestamp
   var author: OverlayAuthor
+
+  /// The release of a session's shift, for the record.
+  static func release(of session: String, _ author: OverlayAuthor, at now: Timestamp) -> OverlayChange {
+    let overlay = Overlay(id: 0, kind: .block, scope: .session(session), made: now)
+    return OverlayChange(action: .released, overlay: overlay, at: now, author: author)
+  }
+
+  /// What is changed, as it stands in the record.
+  var kind: String { action == .released ? "mix" : overlay.kind.rawValue }
 }
 
 /// The overlays in force. Pure: what is to be stored and told comes out as changes.

@@ -51,6 +51,9 @@ final class PolicyKeeper: Sendable {
   /// All overlays, oldest first.
   var overlays: [Overlay] { state.withLock { $0.book.sorted } }
 
+  /// True when so many changes wait for the disk that no more may be decided.
+  var isBehind: Bool { outbox?.isFull == true }
+
   /// Agent types of the present configuration.
   func knowsAgentType(_ name: String) -> Bool {
     state.withLock { $0.base.loaded.configuration.agentTypes[name] != nil }
@@ -67,7 +70,7 @@ final class PolicyKeeper: Sendable {
 
   /// Adds an overlay. Nil when there are too many, or too many changes that cannot be written.
   func add(_ draft: OverlayDraft, at now: Timestamp) -> (overlay: Overlay, kept: Keeping)? {
-    guard outbox?.isFull != true else { return nil }
+    guard !isBehind else { return nil }
     let changes = state.withLock { state -> [OverlayChange]? in
       guard let changes = state.book.add(draft, at: now) else { return nil }
       publish(&state)
@@ -109,6 +112,11 @@ final class PolicyKeeper: Sendable {
     }
   }
 
+  /// Writes down that a reviewer released a session's shift of mix. It acts on the session alone, not on the policy.
+  func recordRelease(of session: String, _ author: OverlayAuthor, at now: Timestamp) -> Keeping {
+    record([.release(of: session, author, at: now)])
+  }
+
   private func publish(_ state: inout State) {
     state.former = state.snapshot
     state.snapshot = Self.merged(state.base, state.book, epoch: state.snapshot.epoch + 1, seed: seed)
@@ -126,6 +134,15 @@ final class PolicyKeeper: Sendable {
 
   private func record(_ changes: [OverlayChange], waits: Bool = true) -> Keeping {
     for change in changes {
+      guard change.action != .released else {
+        report(
+          "mix-released",
+          [
+            ("scope", .text(change.overlay.scope.text)), ("who", .text(change.author.name)),
+            ("why", .text(change.author.why)),
+          ])
+        continue
+      }
       var figures = change.overlay.figures
       figures += [("who", .text(change.author.name)), ("why", .text(change.author.why))]
       if change.action == .added, let expires = change.overlay.expires {

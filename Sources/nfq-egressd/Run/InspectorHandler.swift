@@ -208,6 +208,9 @@ struct LiveSink: EventSink {
   var isStateOffered: Bool { (state?.count ?? 0) == 0 }
 
   mutating func record(_ event: consuming Event) {
+    if case .alert(let flag) = event.body, let session = event.session {
+      state?.append(.flag(RaisedFlag(session: session.id, time: event.time, flag: flag)))
+    }
     events.append(event)
     if isLast, events.count >= Self.lastBatch { events.flushPatiently() }
   }

@@ -1,7 +1,7 @@
 import PacketInspect
 
 /// Changes that are not on disk yet, the latest of each thing only: however long the disk is away, this grows no
-/// further than what the sessions themselves remember.
+/// further than what the sessions themselves remember, and `maximumFlags`.
 struct PendingState: Sendable {
   /// A session's destination.
   struct Place: Hashable, Sendable {
@@ -13,8 +13,13 @@ struct PendingState: Sendable {
   /// Nil for one that was withdrawn.
   private(set) var destinations: [Place: DestinationRecord?] = [:]
 
-  var isEmpty: Bool { sessions.isEmpty && destinations.isEmpty }
-  var count: Int { sessions.count + destinations.count }
+  private(set) var flags: [RaisedFlag] = []
+
+  /// Flags that wait for the disk: some ten megabytes. Those beyond are in the event file alone.
+  static let maximumFlags = 16_384
+
+  var isEmpty: Bool { sessions.isEmpty && destinations.isEmpty && flags.isEmpty }
+  var count: Int { sessions.count + destinations.count + flags.count }
 
   /// Takes a change in; a later one replaces an earlier one of the same thing.
   mutating func add(_ change: StateChange) {
@@ -22,6 +27,7 @@ struct PendingState: Sendable {
     case .session(let state): sessions[state.id] = state
     case .destination(let session, let key, let record):
       destinations.updateValue(record, forKey: Place(session: session, key: key))
+    case .flag(let flag): if flags.count < Self.maximumFlags { flags.append(flag) }
     case .withdrawn(let session, let key): destinations.updateValue(nil, forKey: Place(session: session, key: key))
     }
   }

@@ -32,18 +32,19 @@ extension SessionStore {
     for change in changes {
       let overlay = change.overlay
       let id = Int64(bitPattern: overlay.id)
-      if change.action == .added {
+      switch change.action {
+      case .added:
         try put.execute(arguments: [
           id, overlay.kind.rawValue, overlay.subject, overlay.scope.text, overlay.budget?.destinations,
           overlay.budget?.uploadBytes.map { Int64(bitPattern: $0) }, overlay.budget?.window?.rawValue,
           overlay.budget?.onReach?.rawValue, overlay.who, overlay.peer, overlay.why, overlay.made.nanoseconds,
           overlay.expires?.nanoseconds,
         ])
-      } else {
-        try remove.execute(arguments: [id])
+      case .removed, .expired: try remove.execute(arguments: [id])
+      case .released: break
       }
       try audit.execute(arguments: [
-        change.at.nanoseconds, change.action.rawValue, id, overlay.kind.rawValue, overlay.matter,
+        change.at.nanoseconds, change.action.rawValue, id, change.kind, overlay.matter,
         overlay.scope.text, change.author.name, change.author.peer, change.author.why,
       ])
     }

@@ -23,6 +23,11 @@ extension SessionStore {
           removed += database.changesCount
           // With destinations left it is taken on in the next batch.
           guard removed < batch else { break }
+          try database.execute(
+            sql: "DELETE FROM flag WHERE id IN (SELECT id FROM flag WHERE session = ? LIMIT ?)",
+            arguments: [session, batch - removed])
+          removed += database.changesCount
+          guard removed < batch else { break }
           try database.execute(sql: "DELETE FROM session WHERE id = ?", arguments: [session])
           removed += 1
         }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import GRDB
 import Glibc
 import PacketInspect
@@ -91,7 +92,8 @@ struct SessionStore {
             warned: row["warned"], reached: row["reached"],
             overflow: UInt64(bitPattern: row["overflow"]), extendedBy: row["extendedBy"], figures: figures,
             sources: Self.lines(row["sources"]).compactMap { IPNetwork($0) }, cgroups: Self.lines(row["cgroups"]),
-            budget: Self.budget(row, "budgetDestinations", "budgetUploadBytes", "budgetWindow", "budgetOnReach"))
+            budget: Self.budget(row, "budgetDestinations", "budgetUploadBytes", "budgetWindow", "budgetOnReach"),
+            mix: (row["mix"] as Data?).map { Array($0) } ?? [])
           return StoredSession(state: state, destinations: destinations[state.id] ?? [:])
         }
       }
@@ -105,6 +107,7 @@ struct SessionStore {
     do {
       try pool.write { database in
         try Self.upsert(pending, into: database)
+        try Self.insert(pending.flags, into: database)
         try Self.write(overlays, into: database)
         try Self.noteAlive(database, at: now, stopped: false)
       }
@@ -158,8 +161,8 @@ struct SessionStore {
       sql: """
         INSERT INTO session (id, agentType, attribution, started, lastSeen, warned, reached, overflow, ended,
           extendedBy, flows, bytesOut, bytesIn, refused, flags, sources, cgroups,
-          budgetDestinations, budgetUploadBytes, budgetWindow, budgetOnReach)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          budgetDestinations, budgetUploadBytes, budgetWindow, budgetOnReach, mix)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (id) DO UPDATE SET agentType = excluded.agentType, attribution = excluded.attribution,
           started = excluded.started, lastSeen = excluded.lastSeen, warned = excluded.warned,
           reached = excluded.reached, overflow = excluded.overflow, ended = excluded.ended,
@@ -167,7 +170,7 @@ struct SessionStore {
           bytesIn = excluded.bytesIn, refused = excluded.refused, flags = excluded.flags,
           sources = excluded.sources, cgroups = excluded.cgroups, budgetDestinations = excluded.budgetDestinations,
           budgetUploadBytes = excluded.budgetUploadBytes, budgetWindow = excluded.budgetWindow,
-          budgetOnReach = excluded.budgetOnReach
+          budgetOnReach = excluded.budgetOnReach, mix = excluded.mix
         """)
     for state in pending.sessions.values {
       // A session that begins anew under an id that was used before does not inherit what the former one did.
@@ -180,7 +183,7 @@ struct SessionStore {
         Int64(bitPattern: state.figures.flags), state.sources.map(\.description).joined(separator: "\n"),
         state.cgroups.joined(separator: "\n"), state.budget?.destinations,
         state.budget?.uploadBytes.map { Int64(bitPattern: $0) }, state.budget?.window?.rawValue,
-        state.budget?.onReach?.rawValue,
+        state.budget?.onReach?.rawValue, state.mix.isEmpty ? nil : Data(state.mix),
       ])
     }
     let put = try database.cachedStatement(

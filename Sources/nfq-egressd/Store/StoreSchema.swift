@@ -99,6 +99,21 @@ enum StoreSchema {
       }
       try database.create(index: "sessionByEnd", on: "session", columns: ["ended"])
     }
+    // What was flagged, for review.
+    migrator.registerMigration("5 flags") { database in
+      try database.create(table: "flag") { table in
+        table.primaryKey("id", .integer)
+        table.column("session", .text).notNull().indexed()
+        table.column("at", .integer).notNull()
+        table.column("kind", .text).notNull()
+        table.column("summary", .text).notNull()
+        table.column("evidence", .text).notNull()
+      }
+    }
+    // Contacts by category and the evidence in them: a restart must not give a session a new mix.
+    migrator.registerMigration("6 mixes of sessions") { database in
+      try database.alter(table: "session") { table in table.add(column: "mix", .blob) }
+    }
     return migrator
   }
 }

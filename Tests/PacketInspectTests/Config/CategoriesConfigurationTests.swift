@@ -51,6 +51,34 @@ struct CategoriesConfigurationTests {
     #expect(category("github.com", next) == "other")
   }
 
+  @Test("the mix of an agent type has the test's own defaults, and its shares are made to sum to one")
+  func mix() throws {
+    fixture.write("a.txt", Array("wiki.example\n".utf8))
+    let policy = try table(
+      """
+      categories: [{builtin: default}, {category: partner, path: a.txt, format: domains}]
+      agentTypes:
+        plain: {categories: {baseline: {partner: 0.334, search: 0.334, unknown: 0.334}}}
+        other: {categories: {baseline: {search: 1}, contactGap: 1s, minimumContacts: 40, minimumDistance: 0.3,
+          concentration: 80, falsePositiveRate: 0.05, onShift: hold}}
+      """)
+    let names = policy.parts.categories.names
+    let search = try #require(names.category(named: "search"))
+    let partner = try #require(names.category(named: "partner"))
+    let third = 0.334 / 1.002
+    let baseline = try #require(MixBaseline([partner: third, search: third, .unknown: third], names: names))
+    let plain = try #require(policy.agentType("plain").mix)
+    #expect(plain.onShift == .flag && abs((plain.baseline.shares[partner] ?? 0) - third) < 1e-12)
+    var expected = MixPolicy(plain.baseline)
+    #expect(plain == expected && plain.baseline.concentration == baseline.concentration)
+    let other = try #require(policy.agentType("other").mix)
+    expected = MixPolicy(try #require(MixBaseline([search: 1], concentration: 80, names: names)))
+    (expected.contactGap, expected.minimumContacts, expected.minimumDistance) = (1_000_000_000, 40, 0.3)
+    (expected.falsePositiveRate, expected.onShift) = (0.05, .hold)
+    #expect(other == expected)
+    #expect(policy.agentType(PacketInspect.AgentType.unattributedName).mix == nil)
+  }
+
   @Test("are written again by check-config --effective, and read back the same")
   func effective() throws {
     fixture.write("a.txt", Array("wiki.example\n".utf8))
@@ -76,6 +104,23 @@ struct CategoriesConfigurationTests {
       ("categories: [{category: a, path: none-such, format: domains}]", "the names of category 'a': the file"),
       ("agentTypes: {a: {categoryActions: {pastes: reject}}}", "there is no category 'pastes'; did you mean 'paste'?"),
       ("agentTypes: {a: {categoryActions: {partner: reject}}}", "there is no category 'partner'"),
+      ("agentTypes: {a: {categories: {}}}", "'baseline' is missing"),
+      ("agentTypes: {a: {categories: {baseline: {}}}}", "the shares sum to 0.0; write shares that sum to 1"),
+      (
+        "agentTypes: {a: {categories: {baseline: {serach: 1}}}}",
+        "there is no category 'serach'; did you mean 'search'?"
+      ),
+      ("agentTypes: {a: {categories: {baseline: {search: 0.5, api: 0.4}}}}", "the shares sum to 0.9"),
+      ("agentTypes: {a: {categories: {baseline: {search: 0.5, api: 0.506}}}}", "the shares sum to 1.006"),
+      ("agentTypes: {a: {categories: {baseline: {search: 1.5, api: -0.5}}}}", "1.5 is out of range"),
+      ("agentTypes: {a: {categories: {baseline: {search: 1.5, api: -0.5}}}}", "-0.5 is out of range"),
+      ("agentTypes: {a: {categories: {baseline: {unknown: 1}}}}", "lists no category but 'unknown'"),
+      ("agentTypes: {a: {categories: {baseline: {search: 1}, onShift: drop}}}", "write one of flag, hold, reject"),
+      ("agentTypes: {a: {categories: {baseline: {search: 1}, contactGap: 2h}}}", "2h is out of range"),
+      ("agentTypes: {a: {categories: {baseline: {search: 1}, minimumContacts: 9}}}", "9 is out of range"),
+      ("agentTypes: {a: {categories: {baseline: {search: 1}, minimumDistance: 0}}}", "0 is out of range"),
+      ("agentTypes: {a: {categories: {baseline: {search: 1}, concentration: 0}}}", "0 is out of range"),
+      ("agentTypes: {a: {categories: {baseline: {search: 1}, falsePositiveRate: 0}}}", "0 is out of range"),
       ("agentTypes: {a: {categoryActions: {paste: drop}}}", "write one of accept, flag, hold, reject"),
     ])
   func faults(_ yaml: String, _ message: String) throws {

@@ -46,6 +46,7 @@ struct DefaultsTests {
     #expect(AgentType.Shape().encodedHostBytes.bytes == Int64(ShapePolicy().encodedHostBytes))
     #expect(AgentType.Shape().uniqueLabels == ShapePolicy().uniqueLabels)
     #expect(AgentType.Shape().labelWindow.nanoseconds == ShapePolicy().labelWindow)
+    #expect(configuration.agentTypes["unattributed"]?.categories == nil)
     #expect(configuration.privacy.redactLabels == .encoded)
     let parts = PolicyCompiler(suffixes: try PublicSuffixes(), seed: 1).parts(configuration)
     #expect(parts.agentTypes["unattributed"]?.shape == ShapePolicy())
@@ -147,7 +148,9 @@ struct DefaultsTests {
         research: {budget: {destinations: 3, onReach: hold, warnAt: 0.33}, shape: {encodedTokenLength: 80, encodedHostBytes: 8KiB, uniqueLabels: 33, labelWindow: 10m,
           uploadBytes: 5MB, uploadRatio: 2.5, uploadVolume: 1GB, dripBytes: 2MB, dripUploads: 50, beaconContacts: 9,
           beaconSpan: 5m, beaconJitter: 0.2, protocols: [tls, irc], ports: [4433, 9], services: [gateway.example]}}
-        "null": {budget: {warnAt: 0}}
+        "null": {budget: {warnAt: 0}, categories: {baseline: {search: 0.333, documentation: 0.333, api: 0.333, paste: 0},
+          contactGap: 2m, minimumContacts: 44, minimumDistance: 0.2, concentration: 12.5, falsePositiveRate: 0.00001,
+          onShift: reject}}
         unattributed: {budget: {destinations: 9, window: 24h}, uploadBudget: {bytes: 1536KiB, window: 24h, onReach: hold}}
       rules: {repair: none, directory: "r n"}
       control: {socket: "s p.sock", group: Agents}

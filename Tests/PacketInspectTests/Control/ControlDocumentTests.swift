@@ -44,7 +44,7 @@ struct ControlDocumentTests {
       }
     }
     #expect(verbs == Set(ControlVerb.allCases.map(\.rawValue)))
-    #expect(answers == 6)
+    #expect(answers == 8)
   }
 
   @Test("page and schema name every error code and no other")
@@ -80,6 +80,10 @@ struct ControlDocumentTests {
     response.overlays = []
     response.kept = PolicyKeeper.Keeping.store.rawValue
     response.lives = true
+    response.wasHeld = true
+    response.mix = ControlMix(
+      contacts: 1, flags: 1, onShift: MixReach.hold.rawValue, held: true,
+      categories: [ControlMix.Row(category: "unknown", contacts: 1, share: 1, baseline: 0.5, risen: true)])
     response.destinations = [
       ControlDestination(destination: "a", evidence: "sni", firstSeen: 1, lastSeen: 2, contacts: 3, category: "paste")
     ]
@@ -97,6 +101,12 @@ struct ControlDocumentTests {
     #expect(try schema().keys.contains("overlayKind"))
     let kinds = try #require(try schema()["overlayKind"] as? [String: Any])
     #expect(kinds["enum"] as? [String] == OverlayKind.allCases.map(\.rawValue))
+    let mix = try #require(written["mix"] as? [String: Any])
+    #expect(Set(try properties("mix").keys) == Set(mix.keys))
+    let reaches = try #require(try properties("mix")["on_shift"] as? [String: Any])
+    #expect(reaches["enum"] as? [String] == MixReach.allCases.map(\.rawValue))
+    let row = try #require((mix["categories"] as? [[String: Any]])?.first)
+    #expect(Set(try properties("mixRow").keys) == Set(row.keys))
     let destination = try #require((written["destinations"] as? [[String: Any]])?.first)
     #expect(Set(try properties("destination").keys) == Set(destination.keys))
   }

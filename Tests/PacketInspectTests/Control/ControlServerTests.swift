@@ -13,6 +13,7 @@ struct ControlServerTests {
   private func echo(_ command: ControlCommand) -> ControlOutcome? {
     switch command {
     case .end(let id), .show(let id), .extend(let id, _): .failed(.unknownSession(id))
+    case .release(let id, _): .released(ControlFixture.overview(id), wasHeld: true)
     case .list: .sessions([ControlFixture.overview("one")])
     case .start(let registration): .session(ControlFixture.overview(registration.id))
     case .settle, .overlay: .lives(false)

@@ -42,6 +42,9 @@ struct ControlServiceTests {
     #expect(try command(#"{"version":1,"command":"list"}"#) == .list(agentType: nil))
     #expect(try command(#"{"version":1,"command":"list","agent_type":"t"}"#) == .list(agentType: "t"))
     #expect(try command(#"{"version":1,"command":"extend","id":"a","destinations":5}"#) == .extend("a", by: 5))
+    #expect(
+      try command(#"{"version":1,"command":"release","id":"a","why":"w","who":"anna"}"#)
+        == .release("a", OverlayAuthor(who: "anna", why: "w")))
   }
 
   @Test("what a client encodes, the daemon reads")
@@ -70,6 +73,8 @@ struct ControlServiceTests {
       (#"{"version":1,"command":"extend","id":"a","destinations":0}"#, .badRequest),
       (#"{"version":1,"command":"extend","id":"a","destinations":1000001}"#, .badRequest),
       (#"{"version":1,"command":"extend","id":"a","destinations":1e400}"#, .badRequest),
+      (#"{"version":1,"command":"release","id":"a"}"#, .badRequest),
+      (#"{"version":1,"command":"release","why":"w"}"#, .badRequest),
     ])
   func faults(text: String, expected: ControlErrorCode) {
     #expect(code(text) == expected)

@@ -5,11 +5,15 @@ import Testing
 @Suite("A shift of the mix, in the inspector")
 struct MixShiftTests {
   /// The lab's policy with a baseline of search engines and little else, since the lab knows no other category.
-  static func lab(_ reach: MixReach, gap: Int64 = 30_000_000_000) throws -> InspectorLab {
+  static func lab(
+    _ reach: MixReach, gap: Int64 = 30_000_000_000, excepted: [String] = []
+  ) throws -> InspectorLab {
     let names = CategoryNames()
     let search = try #require(names.category(named: "documentation"))
     var lab = InspectorLab()
-    var parts = TestPolicy().snapshot.parts
+    var test = TestPolicy()
+    test.excepted = excepted
+    var parts = test.snapshot.parts
     var policy = MixPolicy(try #require(MixBaseline([search: 0.95, .unknown: 0.05])))
     policy.onShift = reach
     policy.contactGap = gap
@@ -89,6 +93,74 @@ struct MixShiftTests {
     try lab.inspector.releaseMix(of: "task-1")
     #expect(lab.ask("fresh.example").verdict.action == .accept)
     #expect(throws: SessionCommandError.unknownSession("nobody")) { try lab.inspector.releaseMix(of: "nobody") }
+  }
+
+  @Test("rejects all of what rose and holds the rest, but for what is excepted, under onShift: reject")
+  func rejected() throws {
+    var lab = try Self.lab(.reject, excepted: ["friend.example"])
+    for number in 0..<60 {
+      lab.ask("host-\(number).example")
+      lab.wait(seconds: 1)
+    }
+    let shift = try #require(shifts(lab).first)
+    #expect(shift.flag.summary.hasSuffix("Destinations not yet contacted are held, and unknown is rejected."))
+    #expect(lab.ask("host-1.example").verdict.reason == .categoryDenied)
+    #expect(lab.ask("fresh.example").verdict.reason == .categoryDenied)
+    #expect(lab.ask("friend.example").verdict.action == .accept)
+    #expect(try lab.inspector.sessionDetail("task-1").mix?.isHeld == true)
+    let released = try lab.inspector.releaseMix(of: "task-1")
+    #expect(released.wasHeld && released.overview.id == "task-1")
+    #expect(lab.ask("host-1.example").verdict.action == .accept)
+    #expect(try !lab.inspector.releaseMix(of: "task-1").wasHeld)
+  }
+
+  @Test("comes at the same contact, and holds the same, when the daemon restarts at any contact before it")
+  func restarts() throws {
+    /// The contact that was flagged, and what came of the next.
+    func run(restartingAt stop: Int?) throws -> (Int, Reason) {
+      var lab = try Self.lab(.hold)
+      for number in 0..<60 {
+        if number == stop {
+          var stored: [StoredSession] = []
+          var destinations: [DestinationKey: DestinationRecord] = [:]
+          lab.inspector.storeEverything()
+          lab.inspector.handOverState(into: &lab.sink)
+          for change in lab.sink.changes {
+            if case .destination(_, let key, let record) = change { destinations[key] = record }
+          }
+          for case .session(let state) in lab.sink.changes {
+            stored = [StoredSession(state: state, destinations: destinations)]
+          }
+          var next = try Self.lab(.hold)
+          next.now = lab.now
+          next.inspector.takeUp(stored)
+          lab = next
+        }
+        lab.ask("host-\(number).example")
+        lab.wait(seconds: 1)
+        if !shifts(lab).isEmpty { return (number, lab.ask("fresh.example").verdict.reason) }
+      }
+      return (-1, .allowed)
+    }
+    let plain = try run(restartingAt: nil)
+    #expect(plain.0 > 0 && plain.1 == .categoryHeld)
+    for stop in [1, 10, plain.0 - 1, plain.0] {
+      let other = try run(restartingAt: stop)
+      #expect(other == plain, "after \(stop)")
+    }
+  }
+
+  @Test("stands beside the baseline for those who look at the session")
+  func overview() throws {
+    var lab = try Self.lab(.flag)
+    for number in 0..<3 { lab.ask("host-\(number).example") }
+    let mix = try #require(try lab.inspector.sessionDetail("task-1").mix)
+    #expect(mix.contacts == 3 && mix.flags == 0 && !mix.isHeld)
+    #expect(
+      mix.rows == [
+        MixOverview.Row(category: "unknown", contacts: 3, share: 1, baseline: 0.05),
+        MixOverview.Row(category: "documentation", contacts: 0, share: 0, baseline: 0.95),
+      ])
   }
 
   @Test("is not looked for where the type has no baseline")

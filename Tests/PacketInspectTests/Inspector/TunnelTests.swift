@@ -23,7 +23,7 @@ struct TunnelTests {
     for packet in packets {
       var lab = InspectorLab()
       for _ in 0..<3 { #expect(lab.send(packet).action == .accept) }
-      #expect(lab.flags == [.tunnel])
+      #expect(lab.flags.count { $0 == .tunnel } == 1)
       #expect(lab.destinations == [packet[0] >> 4 == 4 ? "93.184.216.9" : "2606:2800:220:1::/64"])
     }
   }
@@ -46,6 +46,6 @@ struct TunnelTests {
       lab.send(PacketBuilder.udp(from: lab.freshEndpoint(), to: "93.184.216.9:4789", payload: cut))
     }
     lab.send(packet(.icmp, [8, 0, 0, 0, 0, 0, 0, 0]))
-    #expect(lab.flags.isEmpty)
+    #expect(!lab.flags.contains(.tunnel))
   }
 }

@@ -55,6 +55,17 @@ struct PolicyKeeperTests {
     #expect(mailbox.newer(than: 5) == nil)
   }
 
+  @Test("the release of a shift is told and written down, and changes no policy")
+  func release() throws {
+    let mailbox = PolicyMailbox()
+    let reports = Reports()
+    let outbox = OverlayOutbox()
+    let keeper = try keeper(mailbox, reports, outbox: outbox)
+    #expect(keeper.recordRelease(of: "one", OverlayAuthor(peer: "root", why: "over"), at: now) == .waiting)
+    #expect(reports.all == ["mix-released"])
+    #expect(outbox.unwritten.map(\.kind) == ["mix"] && mailbox.newer(than: 1) == nil)
+  }
+
   @Test("a reload keeps the overlays")
   func reload() throws {
     let mailbox = PolicyMailbox()

@@ -112,7 +112,7 @@ struct MixTests {
     let result = try #require(
       Self.session(seed: 3, length: 400, onset: 200, share: 0.6, policy: Self.policy()))
     let shift = result.shift
-    let text = shift.summary(agentType: "research", names: Self.names, isHeld: false)
+    let text = shift.summary(agentType: "research", names: Self.names, reach: .flag)
     #expect(text.contains("unknown rose from") && text.contains("documentation fell from"))
     #expect(
       text.contains("over its last \(shift.contacts) contacts") || text.contains("Over its last \(shift.contacts)"))
@@ -160,6 +160,10 @@ struct MixTests {
       #expect(one == other)
     }
     #expect(again == mix && mix.flags == 1)
+    #expect(mix.risen.contains(CategorySet(.unknown)))
+    again = try #require(
+      CategoryMix(bytes: mix.bytes(names: Self.names), baseline: policy.baseline, names: Self.names))
+    #expect(again == mix)
   }
 
   @Test("refuses what it did not write, whatever it is")

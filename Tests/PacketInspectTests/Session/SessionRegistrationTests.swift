@@ -61,7 +61,7 @@ struct SessionRegistrationTests {
     #expect(try owner(of: "10.0.0.8", in: &table) == "beside")
     table.end(narrow, at: now)
     // Its place in the table is another's now.
-    table.takeUnsaved(limit: 100) { _ in }
+    table.takeUnsaved(limit: 100, names: CategoryNames()) { _ in }
     let other = try table.register(registration("other", "192.0.2.1"), policy: policy, at: now)
     #expect(other == narrow)
     #expect(try owner(of: "10.0.0.7", in: &table) == "wide")
@@ -76,8 +76,8 @@ struct SessionRegistrationTests {
     var table = SessionTable()
     let first = try table.register(registration("one", "10.0.0.1"), policy: policy, at: now)
     table.end(first, at: now)
-    table.takeUnsaved(limit: 100) { _ in }
-    table.takeUnsaved(limit: 100) { _ in }
+    table.takeUnsaved(limit: 100, names: CategoryNames()) { _ in }
+    table.takeUnsaved(limit: 100, names: CategoryNames()) { _ in }
     let second = try table.register(registration("two", "10.0.0.2"), policy: policy, at: now)
     let third = try table.register(registration("three", "10.0.0.3"), policy: policy, at: now)
     #expect(second == first && third != first)
@@ -94,7 +94,7 @@ struct SessionRegistrationTests {
     _ = try table.register(registration("one", "10.0.0.7"), policy: policy, at: now)
     #expect(table[index].budgetPolicy == expected)
     var states: [SessionState] = []
-    table.takeUnsaved(limit: 100) { if case .session(let state) = $0 { states.append(state) } }
+    table.takeUnsaved(limit: 100, names: CategoryNames()) { if case .session(let state) = $0 { states.append(state) } }
     #expect(states.map(\.budget) == [own.budget])
     var next = SessionTable()
     next.takeUp(states.map { StoredSession(state: $0, destinations: [:]) })
@@ -115,7 +115,9 @@ struct SessionRegistrationTests {
     _ = try table.register(registration("one", "10.0.0.7", cgroups: ["/x"]), policy: policy, at: now)
     func states(_ table: inout SessionTable) -> [SessionState] {
       var states: [SessionState] = []
-      table.takeUnsaved(limit: 100) { if case .session(let state) = $0 { states.append(state) } }
+      table.takeUnsaved(limit: 100, names: CategoryNames()) {
+        if case .session(let state) = $0 { states.append(state) }
+      }
       return states
     }
     let stored = states(&table)
@@ -136,7 +138,7 @@ struct SessionRegistrationTests {
   func takenUpLate() throws {
     var table = SessionTable()
     let index = try table.register(registration("one", "10.0.0.7"), policy: policy, at: now)
-    table.takeUnsaved(limit: 100) { _ in }
+    table.takeUnsaved(limit: 100, names: CategoryNames()) { _ in }
     let keys: [DestinationKey] = [.v4(1), .v4(2), .v4(3)]
     for key in keys.dropFirst() {
       _ = table[index].budget.contact(key, evidence: .address, policy: nil, limit: 100, at: now)
@@ -157,7 +159,9 @@ struct SessionRegistrationTests {
     #expect(merged.firstSeen == Timestamp(seconds: 5))
     #expect(merged.lastSeen == now)
     var stored: Set<DestinationKey> = []
-    table.takeUnsaved(limit: 100) { if case .destination(_, let key, _) = $0 { stored.insert(key) } }
+    table.takeUnsaved(limit: 100, names: CategoryNames()) {
+      if case .destination(_, let key, _) = $0 { stored.insert(key) }
+    }
     #expect(stored == Set(keys))
   }
 

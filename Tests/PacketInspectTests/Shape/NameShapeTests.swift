@@ -81,9 +81,9 @@ struct NameShapeTests {
     }
   }
 
-  @Test("a domain's activity is small, and a session keeps sixteen of them")
+  @Test("a domain's activity is small, and ten thousand sessions that fill theirs stay below 13 MB")
   func size() {
-    #expect(MemoryLayout<DomainActivity>.stride <= 160)
-    #expect(MemoryLayout<DomainActivity>.stride * NameActivity.maximumDomains * 10_000 < 26_000_000)
+    #expect(MemoryLayout<DomainActivity>.stride <= 104)
+    #expect(MemoryLayout<DomainActivity>.stride * NameActivity.maximumDomains * 10_000 < 13_000_000)
   }
 }

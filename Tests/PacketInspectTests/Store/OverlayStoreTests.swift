@@ -52,12 +52,17 @@ struct OverlayStoreTests {
   @Test("leaves a record of every change, which the database itself lets nobody alter")
   func record() throws {
     let store = try SessionStore(path: path)
-    try store.write(PendingState(), [change(.added, examples[0]), change(.removed, examples[0])], at: now)
+    let release = OverlayChange.release(of: "demo-1", OverlayAuthor(who: "anna", why: "because"), at: now)
+    try store.write(PendingState(), [change(.added, examples[0]), change(.removed, examples[0]), release], at: now)
+    #expect(try store.loadOverlays().sorted.isEmpty)
     let rows = try store.pool.read { try Row.fetchAll($0, sql: "SELECT * FROM overlayAudit ORDER BY id") }
-    #expect(rows.map { $0["action"] as String } == ["added", "removed"])
-    #expect(rows.map { $0["who"] as String } == ["anna", "anna"])
-    #expect(rows.map { $0["why"] as String } == ["because", "because"])
-    #expect(rows.map { $0["at"] as Int64 } == [now.nanoseconds, now.nanoseconds])
+    #expect(rows.map { $0["action"] as String } == ["added", "removed", "released"])
+    #expect(rows.map { $0["kind"] as String }.last == "mix")
+    #expect(rows.map { $0["scope"] as String }.last == "session:demo-1")
+    #expect(rows.map { $0["overlay"] as Int64 }.last == 0)
+    #expect(rows.map { $0["who"] as String } == ["anna", "anna", "anna"])
+    #expect(rows.map { $0["why"] as String } == ["because", "because", "because"])
+    #expect(rows.map { $0["at"] as Int64 } == [now.nanoseconds, now.nanoseconds, now.nanoseconds])
     for sql in [
       "UPDATE overlayAudit SET who = 'x'", "DELETE FROM overlayAudit", "DELETE FROM overlayAudit WHERE id = 1",
     ] {

@@ -22,7 +22,8 @@ struct SessionStoreTests {
       id: id, agentType: "research", attribution: .address, started: now, lastSeen: now, warned: warned,
       overflow: UInt64.max, sources: [IPNetwork("10.88.0.0/24"), IPNetwork("fd00:88::7")].compactMap { $0 },
       cgroups: ["/agents.slice/one two.scope"],
-      budget: BudgetOverride(destinations: 5, uploadBytes: 1 << 40, window: .day, onReach: .hold))
+      budget: BudgetOverride(destinations: 5, uploadBytes: 1 << 40, window: .day, onReach: .hold),
+      mix: warned ? [1, 0, 255] : [])
   }
 
   private func record(_ contacts: UInt32) -> DestinationRecord {
@@ -43,6 +44,39 @@ struct SessionStoreTests {
     #expect(stored.first?.state == state("one", warned: true))
     #expect(stored.first?.destinations == Dictionary(uniqueKeysWithValues: keys.map { ($0, record(3)) }))
     cleanUp()
+  }
+
+  @Test("keeps flags as they were raised, each once, and forgets them with their session")
+  func flags() throws {
+    let raised = FlagKind.allCases.enumerated().map { number, kind in
+      RaisedFlag(
+        session: "one", time: now,
+        flag: ReviewFlag(
+          id: UInt64(number) + 1 << 52, kind: kind, summary: "Twelve \"names\" under good.example.",
+          evidence: [FlagEvidence("z", 12), FlagEvidence("a", "good.example"), FlagEvidence("b", 0)]))
+    }
+    let store = try SessionStore(path: path)
+    var pending = PendingState()
+    var ended = state("one")
+    ended.ended = now
+    pending.add(.session(ended))
+    for flag in raised + raised { pending.add(.flag(flag)) }
+    try store.write(pending, at: now)
+    #expect(try SessionStore(path: path).flags(of: "one") == raised)
+    #expect(try store.flags(of: "two").isEmpty)
+    _ = try store.prune(endedBefore: now.advanced(byNanoseconds: 1))
+    #expect(try store.flags(of: "one").isEmpty)
+    cleanUp()
+  }
+
+  @Test("holds so many flags and no more while there is no disk")
+  func flagsWithoutDisk() {
+    var pending = PendingState()
+    let flag = ReviewFlag(id: 1, kind: .beacon, summary: "", evidence: [])
+    for _ in 0..<PendingState.maximumFlags + 100 {
+      pending.add(.flag(RaisedFlag(session: "one", time: now, flag: flag)))
+    }
+    #expect(pending.count == PendingState.maximumFlags)
   }
 
   @Test("forgets ended sessions in small batches, and does not load them")

@@ -3,7 +3,10 @@
 /// Keeps what the inspector says.
 struct EventCollector: EventSink {
   var events: [Event] = []
+  /// What was handed over for the store, where a test asked for it.
+  var changes: [StateChange] = []
   mutating func record(_ event: Event) { events.append(event) }
+  mutating func record(_ change: StateChange) { changes.append(change) }
 }
 
 /// Registrable domains without a list: the last two labels, three below a few suffixes of two.

@@ -18,7 +18,7 @@ struct EventVocabularyTests {
   @Test("is the schema's, word for word")
   func matches() throws {
     #expect(try words(["$defs", "flagKind", "enum"]) == Set(FlagKind.allCases.map(\.rawValue)))
-    let flowShape = ["$defs", "flowShape", "properties"]
+    let flowShape = ["$defs", "egress", "properties", "shape", "properties"]
     #expect(try words(flowShape + ["protocol", "enum"]) == Set(ProtocolClass.allCases.map(\.word)))
     #expect(try words(flowShape + ["naming", "enum"]) == Set(FlowShape.Naming.allCases.map(\.word)))
     #expect(try egress("attribution") == Set(Attribution.allCases.map(\.rawValue)))

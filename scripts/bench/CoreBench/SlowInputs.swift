@@ -3,6 +3,29 @@ import PacketInspect
 
 /// What an agent would send to make single packets dear: the shapes that a look at the code suggests.
 enum SlowInputs {
+  /// A question, a hello and a request of another agent.
+  static let warmUp: [[UInt8]] = {
+    var traffic = Traffic(seed: 3)
+    let agent = Endpoint(address: 0x0a07_0003, port: 41_000)
+    let resolver = Endpoint(address: 0x5db8_d835, port: 53)
+    var packets = [Packet.udp(from: agent, to: resolver, Traffic.dns(Traffic.hostName(1), id: 1))]
+    packets.append(
+      Packet.udp(
+        from: resolver, to: agent, Traffic.dns(Traffic.hostName(1), id: 1, answer: Traffic.address(1))))
+    for (port, payload) in [
+      (UInt16(443), traffic.clientHello(Traffic.hostName(1), shuffled: false)),
+      (80, Traffic.request(Traffic.hostName(1))),
+    ] {
+      let server = Endpoint(address: Traffic.address(1), port: port)
+      packets.append(
+        Packet.tcp(from: agent, to: server, flags: Packet.Flags.syn, sequence: 1_000, acknowledgement: 0))
+      packets.append(
+        Packet.tcp(
+          from: agent, to: server, flags: Packet.Flags.pushAck, sequence: 1_001, acknowledgement: 5_001, payload))
+    }
+    return packets
+  }()
+
   /// Name and records; each is traffic of one connection, its dear packets last.
   static var all: [(name: String, records: [InspectorEntry.Record])] {
     let client = Endpoint(address: 0x0a07_0002, port: 40_000)

@@ -2,7 +2,7 @@ import Glibc
 
 /// Measures the core and prints samples as JSON: scripts/bench.sh runs it and does the statistics.
 let usage =
-  "usage: CoreBench REPETITIONS [parse|inspect|crowded|memory] | CoreBench PASSES worst CAPTURES [FUZZ-INPUTS]"
+  "usage: CoreBench REPETITIONS [parse|inspect|crowded] | CoreBench SESSIONS memory | CoreBench PASSES worst CAPTURES [FUZZ-INPUTS]"
 
 func fail(_ message: String, _ status: Int32) -> Never {
   print(message)
@@ -14,12 +14,12 @@ guard (2...5).contains(arguments.count), arguments.count <= 3 || arguments[2] ==
   let repetitions = Int(arguments[1]),
   (1...100_000).contains(repetitions)
 else { fail(usage, 64) }
-if arguments.count == 3, arguments[2] == "memory" {
-  print(MemoryBench.run(sessions: 10_000, destinations: 200))
-  exit(0)
-}
 let parts = arguments.count == 3 ? [arguments[2]] : ["parse", "inspect", "crowded"]
 guard let suffixes = SystemSuffixes() else { fail("CoreBench: no public suffix list here (package publicsuffix)", 1) }
+if arguments.count == 3, arguments[2] == "memory" {
+  print(MemoryBench.run(sessions: repetitions, destinations: 200, suffixes: suffixes))
+  exit(0)
+}
 if arguments.count > 3 {
   guard let bench = WorstBench(passes: repetitions, suffixes: suffixes) else { fail("CoreBench: no libcrypto", 1) }
   do {

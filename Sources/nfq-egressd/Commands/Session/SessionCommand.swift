@@ -6,7 +6,7 @@ import Glibc
 struct SessionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "session",
-    abstract: "Register agent sessions, look at them live, extend their budgets, block them.",
+    abstract: "Register agent sessions, look at them live, extend their budgets, release or block them.",
     discussion: """
       Speaks to the running daemon over its control socket; docs/control.md describes the protocol, for orchestrators \
       that would rather speak it themselves. Needs root, or membership in the group that control.group names.
@@ -15,7 +15,7 @@ struct SessionCommand: ParsableCommand {
       """,
     subcommands: [
       SessionStart.self, SessionEnd.self, SessionList.self, SessionShow.self, SessionExtend.self,
-      SessionBlock.self, SessionUnblock.self,
+      SessionRelease.self, SessionBlock.self, SessionUnblock.self,
     ]
   )
 }

@@ -57,7 +57,7 @@ struct SessionList: ParsableCommand {
 struct SessionShow: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show",
-    abstract: "Show a session with its destinations.",
+    abstract: "Show a session with its mix of categories and its destinations.",
     discussion: "The latest contacts come first. With --json, an object as docs/control.md describes it."
   )
 
@@ -68,6 +68,7 @@ struct SessionShow: ParsableCommand {
     var addresses: [String]
     var cgroups: [String]
     var overlays: [ControlOverlay]
+    var mix: ControlMix?
   }
 
   @OptionGroup var name: SessionName
@@ -78,11 +79,12 @@ struct SessionShow: ParsableCommand {
     guard let session = response.session else { return }
     let document = Document(
       session: session, destinations: response.destinations ?? [], addresses: response.addresses ?? [],
-      cgroups: response.cgroups ?? [], overlays: response.overlays ?? [])
+      cgroups: response.cgroups ?? [], overlays: response.overlays ?? [], mix: response.mix)
     if options.json { return try options.print(json: document) }
     let now = WallClock.now().unixSeconds
     options.print(
       SessionTables.head(session, addresses: document.addresses, cgroups: document.cgroups, at: now)
+        + (document.mix.map { [""] + SessionTables.mix($0) } ?? [])
         + (document.overlays.isEmpty ? [] : [""] + OverlayTables.list(document.overlays, at: now))
         + [""] + SessionTables.destinations(document.destinations, at: now))
   }

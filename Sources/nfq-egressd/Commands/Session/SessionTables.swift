@@ -37,6 +37,24 @@ enum SessionTables {
     return table.lines
   }
 
+  /// A session's mix of categories beside its type's baseline, one category a line.
+  static func mix(_ mix: ControlMix) -> [String] {
+    var table = TextTable([
+      .left("CATEGORY"), .right("CONTACTS"), .right("SHARE"), .right("BASELINE"), .left(""),
+    ])
+    for row in mix.categories {
+      table.add([
+        row.category, "\(row.contacts)", HumanText.share(row.share), row.baseline.map { HumanText.share($0) } ?? "-",
+        row.risen == true ? "rose" : "",
+      ])
+    }
+    guard mix.flags > 0 else { return table.lines }
+    let held = mix.held ? ", held until 'session release'" : ""
+    return table.lines + [
+      "\(mix.flags) \(mix.flags == 1 ? "shift" : "shifts") flagged (onShift: \(mix.onShift))\(held)"
+    ]
+  }
+
   /// A session's destinations, one a line.
   static func destinations(_ destinations: [ControlDestination], at now: Double) -> [String] {
     guard !destinations.isEmpty else { return ["no destination yet"] }
