@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Simulates agent sessions, benign and attacked, and tells how detection does on them. See usage() and docs/detection.md.
+# Simulates agent sessions, benign and attacked, as packets, and tells what the inspector flags. See usage() and docs/detection.md.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=lib/install.sh
@@ -11,12 +11,14 @@ usage() {
 usage: detection.sh [OPTIONS] | cost | --help
 
   --seeds tuning|evaluation   which sessions (default evaluation: none of them was ever tuned on)
-  --sessions N                benign sessions a row (default 2000)
-  --attacks N                 attacked sessions a cell (default 200)
-  --concentration K, --rate A, --distance D
-                              other settings of the test than the defaults
-  --explain yes               the summary of every flag on a benign session
-  cost                        nanoseconds for one counted contact
+  --sessions N                benign sessions, of five types in turn (default 2000)
+  --attacks N                 attacked sessions a row (default 100)
+  --mix-sessions N            sessions a row of the shifts of the mix (default 200)
+  --tables LIST               of benign, attacks, mix (all three), and habits: benign sessions of other habits too
+  --concentration K, --rate A, --distance D, --gap S, --beacon-minutes M
+                              other settings than the defaults
+  --explain yes               the summary of every flag on a benign session, and what sessions consist of
+  cost                        nanoseconds for a counted contact and for a request's target
 
 Builds what it needs, prints tables with 95 % intervals, and leaves nothing behind but the build. The same seeds give the
 same figures on any machine; only `cost` depends on it.

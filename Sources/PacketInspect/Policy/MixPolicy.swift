@@ -13,7 +13,7 @@ public struct MixPolicy: Hashable, Sendable {
   /// What is expected.
   public var baseline: MixBaseline
   /// A destination counts again when it was not contacted for so long, in nanoseconds: a burst is one piece of evidence.
-  public var contactGap: Int64 = 30_000_000_000
+  public var contactGap: Int64 = 60_000_000_000
   /// Contacts of a session before which nothing is flagged.
   public var minimumContacts = 30
   /// Total variation distance since the most likely change below which nothing is flagged, 0...1.

@@ -179,7 +179,7 @@ struct AgentType: Sendable, Equatable {
     /// Shares of contacts by category name; their sum is one, but for rounding.
     var baseline: [String: Double]
     /// Time without a contact after which a destination counts again.
-    var contactGap = TimeSpan(seconds: 30)
+    var contactGap = TimeSpan(seconds: 60)
     /// Contacts of a session before which nothing is flagged.
     var minimumContacts = 30
     /// Total variation distance below which nothing is flagged.

@@ -72,7 +72,7 @@ enum ConfigurationSchema {
     ("agentTypes.*.categories", ""),
     ("agentTypes.*.categories.baseline", "required"),
     ("agentTypes.*.categories.baseline.*", ""),
-    ("agentTypes.*.categories.contactGap", "30s"),
+    ("agentTypes.*.categories.contactGap", "1m"),
     ("agentTypes.*.categories.minimumContacts", "30"),
     ("agentTypes.*.categories.minimumDistance", "0.15"),
     ("agentTypes.*.categories.concentration", "50"),

@@ -83,8 +83,8 @@ struct Tables {
 
   func attacks() {
     print("\nAttacks, \(settings.attacks) sessions a row\n")
-    print("| attack | | detected | median contacts until then | median bytes | median minutes |")
-    print("|---|---|---:|---:|---:|---:|")
+    print("| attack | | detected | mostly by | median contacts until then | median bytes | median minutes |")
+    print("|---|---|---:|---|---:|---:|---:|")
     let kinds = AttackKind.all
     for (number, attack) in kinds.enumerated() {
       let trial = trial(attack.actions)
@@ -93,6 +93,7 @@ struct Tables {
         var contacts: [Double] = []
         var bytes: [Double] = []
         var minutes: [Double] = []
+        var first: [String: Int] = [:]
         for session in 0..<settings.attacks {
           let kind = AgentKind.all[session % AgentKind.all.count]
           let seed = settings.firstSeed + UInt64(2_000_000 + number * 10_000 + (isSlow ? 5_000 : 0) + session)
@@ -103,13 +104,15 @@ struct Tables {
             continue
           }
           share.hits += 1
+          first[flag.kind.rawValue, default: 0] += 1
           let before = script.hostile.filter { $0.time <= flag.time }
           contacts.append(Double(before.count))
           bytes.append(Double(before.reduce(0) { $0 + $1.bytes }))
           minutes.append((flag.time - onset) / 60)
         }
         print(
-          "| \(attack.name) | \(isSlow ? "slow" : "fast") | \(share.text) | \(median(contacts, 0)) | "
+          "| \(attack.name) | \(isSlow ? "slow" : "fast") | \(share.text) | "
+            + "\(first.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "-") | \(median(contacts, 0)) | "
             + "\(median(bytes, 0)) | \(median(minutes, 1)) |")
       }
       progress("attacks: \(number + 1) of \(kinds.count)")
@@ -135,7 +138,7 @@ struct Tables {
       // A few drop sites most of the time, and new ones.
       let host =
         category == "unknown"
-        ? "in.drop\(maker.random.zipf(60)).example" : maker.book.host(category, &maker.random)
+        ? "in.drop\(maker.random.zipf(400)).example" : maker.book.host(category, &maker.random)
       let out = Int(maker.random.logNormal(median: 3_000, width: 1))
       maker.script.flow(host, at: now, [Script.Exchange(0, out: out, back: 900)])
       maker.script.hostile.append((now, out))
@@ -152,7 +155,9 @@ struct Tables {
 
   func mix() {
     print("\nShifts of the mix, \(settings.mixSessions) sessions a row; contacts since the onset\n")
-    print("| type | to unknown | sessions are | within 40 | within 150 | median |\n|---|---|---|---:|---:|---:|")
+    print(
+      "| type | steps to unknown | of counted contacts | sessions are | within 40 | within 150 | median |\n|---|---|---:|---|---:|---:|---:|"
+    )
     let trial = trial()
     for (row, name) in ["documentation-heavy", "research"].enumerated() {
       guard let kind = AgentKind.all.first(where: { $0.name == name }) else { continue }
@@ -160,6 +165,7 @@ struct Tables {
         for (manner, habits) in Habits.all[0...1].enumerated() {
           var delays: [Double] = []
           var sessions = 0
+          var counted = Share(hits: 0, of: 0)
           for session in 0..<settings.mixSessions {
             let place = row * 100_000 + column * 20_000 + manner * 10_000 + session
             var maker = SessionMaker(kind, habits, book, seed: settings.firstSeed + UInt64(4_000_000 + place))
@@ -167,6 +173,8 @@ struct Tables {
             maker.script.sort()
             let result = trial.run(maker.script, kind)
             let onset = maker.onset ?? 0
+            counted.of += result.contacts.count { $0 >= onset }
+            counted.hits += result.unknown.count { $0 >= onset }
             let shifts = result.flags.filter { $0.kind == .categoryShift }
             if let first = shifts.first, first.time < onset { continue }
             sessions += 1
@@ -177,7 +185,8 @@ struct Tables {
             Share(hits: delays.count { $0 <= limit }, of: sessions).text
           }
           let cells = [
-            name, "\(Int(share * 100)) %", manner == 0 ? "as assumed" : "tasks, bursts ...", within(40), within(150),
+            name, "\(Int(share * 100)) %", "\(Share.short(counted.percent)) %",
+            manner == 0 ? "as assumed" : "tasks, bursts ...", within(40), within(150),
             delays.count > sessions / 2 ? median(delays, 0) : "-",
           ]
           print("| " + cells.joined(separator: " | ") + " |")

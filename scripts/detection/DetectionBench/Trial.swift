@@ -18,6 +18,8 @@ struct Trial {
     var contacts: [Double]
     /// The same by category.
     var counts: [PacketInspect.Category: Int]
+    /// Times of those whose category is unknown.
+    var unknown: [Double]
     var packets: Int
   }
 
@@ -58,7 +60,9 @@ struct Trial {
 
   /// Runs a script, which must be sorted.
   func run(_ script: Script, _ kind: AgentKind) -> Result {
-    guard let policy = policies[kind.name] else { return Result(flags: [], contacts: [], counts: [:], packets: 0) }
+    guard let policy = policies[kind.name] else {
+      return Result(flags: [], contacts: [], counts: [:], unknown: [], packets: 0)
+    }
     var inspector = Inspector(
       policy: policy, domains: book.suffixes, limits: InspectorLimits(flows: 8_192, streamBytes: 8 << 20))
     var sink = FlagSink()
@@ -104,18 +108,19 @@ struct Trial {
     sink.time += 400
     inspector.tick(now: now, into: &sink)
     inspector.finish(now: now, into: &sink)
-    let (contacts, counts) = contacts(script, kind)
+    let (contacts, counts, unknown) = contacts(script, kind)
     return Result(
-      flags: sink.flags, contacts: contacts, counts: counts, packets: Int(inspector.counters.packets))
+      flags: sink.flags, contacts: contacts, counts: counts, unknown: unknown, packets: Int(inspector.counters.packets))
   }
 
   /// As the inspector counts them: a destination that was not contacted within the gap.
-  private func contacts(_ script: Script, _ kind: AgentKind) -> ([Double], [PacketInspect.Category: Int]) {
+  private func contacts(_ script: Script, _ kind: AgentKind) -> ([Double], [PacketInspect.Category: Int], [Double]) {
     var last: [String: Double] = [:]
     var domains: [String: (domain: String, category: PacketInspect.Category)] = [:]
     var times: [Double] = []
+    var unknown: [Double] = []
     var counts: [PacketInspect.Category: Int] = [:]
-    guard let mix = policies[kind.name]?.parts.agentTypes[kind.name]?.mix else { return ([], [:]) }
+    guard let mix = policies[kind.name]?.parts.agentTypes[kind.name]?.mix else { return ([], [:], []) }
     let gap = Double(mix.contactGap) / 1e9
     for (time, host) in script.touches {
       if domains[host] == nil {
@@ -125,9 +130,10 @@ struct Trial {
       defer { last[domain] = time }
       guard mix.baseline.counts(category), last[domain].map({ time - $0 >= gap }) ?? true else { continue }
       times.append(time)
+      if category == .unknown { unknown.append(time) }
       counts[category, default: 0] += 1
     }
-    return (times, counts)
+    return (times, counts, unknown)
   }
 }
 
