@@ -118,6 +118,8 @@ struct TokenTests {
     for _ in 0..<300 {
       let text = Array("\(corpus.word()) \(corpus.word()) \(corpus.word())".utf8.prefix(30))
       let hex = TokenCorpus.hex(text)
+      // Decimal digits alone are a number.
+      if hex.allSatisfy(\.isNumber) { continue }
       let pairs = stride(from: 0, to: hex.utf8.count, by: 2).map { hex.dropFirst($0).prefix(2) }
       for token in [
         hex, hex.uppercased(), TokenCorpus.base64(text), TokenCorpus.base64(text, url: true, padded: false),
@@ -139,7 +141,7 @@ struct TokenTests {
   func noise() {
     var corpus = TokenCorpus(seed: 22)
     for _ in 0..<100_000 {
-      let target = "/t/\(corpus.hex(32))/\(corpus.base64url(24))?s=\(corpus.hex(40))"
+      let target = "/\(corpus.base64url(30))?t=\(corpus.hex(32))&s=\(corpus.hex(40))"
       let shape = Self.shape(target)
       #expect(shape.encodedPath == nil && shape.encodedQuery == nil, "\(target)")
     }
