@@ -10,11 +10,13 @@ readonly FILTER_CHAINS="$PREFIX-VERDICT"
 readonly MANGLE_BASES="FORWARD OUTPUT INPUT POSTROUTING"
 readonly FILTER_BASES="FORWARD OUTPUT INPUT"
 readonly RUN_DIR=${NFQ_EGRESSD_RUN_DIR:-/run/nfq-egressd}
-# For the daemon, which runs it to repair the rules.
-SCRIPT=$(readlink -f -- "${BASH_SOURCE[0]}")
-readonly SCRIPT
 readonly ACCT=/proc/sys/net/netfilter/nf_conntrack_acct
 readonly MAX_SLOTS=63 # six slot bits, and zero means "none"
+
+# Where this script is, without links: for the daemon, which runs it to repair the rules.
+own_path() {
+  readlink -f -- "${BASH_SOURCE[0]}"
+}
 
 usage() {
   cat <<'TXT'
@@ -550,7 +552,7 @@ store_state() { # whole: with the rules as iptables lists them
   [[ $dry_run == no ]] || return 0
   temporary=$state_file.new
   {
-    printf 'boot %s\nscript %s\nbackend %s\noptions %s\nacct %s\n' "$(boot_id)" "$SCRIPT" "$backend" "$(canonical_options)" \
+    printf 'boot %s\nscript %s\nbackend %s\noptions %s\nacct %s\n' "$(boot_id)" "$(own_path)" "$backend" "$(canonical_options)" \
       "$acct_before"
     for item in "${!absent[@]}"; do printf 'absent %s\n' "$item"; done
     for family in $families; do printf 'udp %s %s\n' "$family" "${udp_kind[$family]}"; done

@@ -535,15 +535,13 @@ def test_a_cgroup_made_anew_is_charged_to_its_session_again_without_anyones_hand
             forget_from(lab, running, group, session, 50)
         for turn in range(2):
             made_anew(groups[0])
-            since = time.monotonic()
             # What leaves at once is seen by nobody: documented, and told.
             run_in_cgroup(lab, groups[0], "/usr/bin/python3", "-c", FORGET, NOBODY, "5")
             repaired = {"event_type": "stats", "egress__kind": "rule-repaired"}
             wait_until(lambda: len(running.find(**repaired)) == turn + 1, 8, "the rule is there again")
-            took = (time.monotonic() - since) * 1000
             figures = running.find(**repaired)[turn]["egress"]
             assert (figures["path"], figures["slot"]) == (f"/{tree.name}/agent-research-s1", 1)
-            assert 0 < figures["took_ms"] <= figures["unseen_ms"] < took + 700
+            assert 0 < figures["took_ms"] <= figures["unseen_ms"]
             assert len(running.find(event_type="stats", egress__kind="rule-stale")) == turn + 1
             for group, session in zip(groups, ("s1", "s2")):
                 forget_from(lab, running, group, session, 50)

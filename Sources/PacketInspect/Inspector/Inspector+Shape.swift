@@ -37,12 +37,12 @@ extension Inspector {
     ] {
       let session = outcome.asker ?? flows[index].session
       guard let token, sessions[session].shapeFlags.admit(kind, keyedHash(destination.key), at: now) else { continue }
-      let looks = token.content == .structured ? "It decodes to text or a known file format." : ""
       let threshold = sessions[session].shapePolicy.encodedTokenLength
+      let looks = token.looks(threshold)
       raise(
         kind,
         "A request to \(destination.key) carries \(token.length) characters of \(token.encoding.rawValue) in its "
-          + "\(place.rawValue); \(threshold) are flagged. \(looks)".trimmedEnd,
+          + "\(place.rawValue). \(looks)",
         [
           FlagEvidence("destination", destination.key), FlagEvidence("encoding", token.encoding.rawValue),
           FlagEvidence("characters", token.length), FlagEvidence("threshold", threshold),
@@ -88,6 +88,18 @@ extension Inspector {
         "\(activity.encodedCharacters) encoded characters in \(activity.encodedNames) different names under \(domain): "
           + "the shape of a tunnel through DNS.",
         figures, outcome, index, now, &sink)
+    }
+    if finding.isText {
+      raise(
+        .encodedHost,
+        shape.carriesText
+          ? "Labels of a name under \(domain) decode to text: the name itself is data."
+          : "A name under \(domain) has \(shape.uniformLabels) hexadecimal labels of one length: data cut in pieces.",
+        [
+          FlagEvidence("domain", domain), FlagEvidence("labels", shape.labels),
+          FlagEvidence("longest_label", shape.longestLabel), FlagEvidence("uniform_labels", shape.uniformLabels),
+          FlagEvidence("content", shape.carriesText ? "structured" : "uniform"),
+        ], outcome, index, now, &sink)
     }
     if finding.isBurst {
       raise(
@@ -141,6 +153,11 @@ extension RequestShape {
   }
 }
 
-extension String {
-  fileprivate var trimmedEnd: String { hasSuffix(" ") ? String(dropLast()) : self }
+extension TokenShape {
+  /// Why a token is flagged.
+  fileprivate func looks(_ threshold: Int) -> String {
+    if encoding == .percent, content == .structured { return "Most of them stand for what needs no encoding." }
+    if length < threshold { return "All that they decode to is printable text." }
+    return "\(threshold) are flagged." + (content == .structured ? " They decode to text or a known file format." : "")
+  }
 }

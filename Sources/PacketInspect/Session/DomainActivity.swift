@@ -23,6 +23,7 @@ struct DomainActivity: Sendable {
   /// What was flagged in this window.
   var flaggedEncoded = false
   var flaggedBurst = false
+  var flaggedText = false
   private var seen = InlineArray<4, UInt64>(repeating: 0)
   /// Four bits each: enough for a million names.
   private var registers = InlineArray<4, UInt64>(repeating: 0)
@@ -98,6 +99,8 @@ struct NameActivity: Sendable {
   struct Finding {
     var isEncoded = false
     var isBurst = false
+    /// The name by itself is data: it decodes to text, or is many hashes of one length.
+    var isText = false
     var activity: DomainActivity
     var distinct: Int
   }
@@ -130,7 +133,9 @@ struct NameActivity: Sendable {
       finding.isBurst =
         ordinary >= policy.uniqueLabels || finding.distinct / Self.addressFactor >= policy.uniqueLabels
     }
-    guard finding.isEncoded || finding.isBurst else { return nil }
+    finding.isText = !activity.flaggedText && (shape.carriesText || shape.uniformLabels > 0)
+    guard finding.isEncoded || finding.isBurst || finding.isText else { return nil }
+    if finding.isText { domains[place].flaggedText = true }
     if finding.isEncoded { domains[place].flaggedEncoded = true }
     if finding.isBurst { domains[place].flaggedBurst = true }
     if finding.distinct == 0 { finding.distinct = activity.distinctNames }

@@ -47,7 +47,7 @@ struct NameRole: OptionSet {
       .digest,
       "hash digest sha sha1 sha224 sha256 sha384 sha512 sha2-256 blake2b blake3 md5 checksum integrity etag v ver "
         + "version rev revision h hm hmac signature sig sign oid fingerprint build commit cup2hreq cup2key x-xet-hash "
-        + "content-hash filehash infohash info_hash torrent by-hash cid blob blobs objects"
+        + "content-hash rut filehash infohash info_hash torrent by-hash cid blob blobs objects"
     ),
     (
       .secret,
@@ -69,7 +69,7 @@ struct NameRole: OptionSet {
     (.saml.union(.signature), "signature"),
     (
       .cursor,
-      "cursor page_token pagetoken next_token nexttoken nextpagetoken continuation continuationtoken "
+      "cursor continue page_token pagetoken next_token nexttoken nextpagetoken continuation continuationtoken "
         + "continuation-token continuation_token after before marker nextmarker next_cursor "
         + "pagination_token paginationtoken scroll_id sync_token synctoken start_cursor end_cursor ctoken itct "
         + "exclusivestartkey lastevaluatedkey bookmark _state starting_after pagination_key $skiptoken skiptoken "
@@ -78,7 +78,7 @@ struct NameRole: OptionSet {
     (
       .click,
       "gclid fbclid dclid wbraid gbraid msclkid ttclid twclid li_fat_id yclid _gl mc_eid mkt_tok ved ei gs_lcp "
-        + "gs_lcrp sxsrf sca_esv usg upn trk _hsenc vero_id epik rdt_cid srsltid igshid igsh xai psig"
+        + "gs_lcrp sxsrf sca_esv usg upn trk _hsenc vero_id epik rdt_cid srsltid igshid igsh xai psig kit"
     ),
   ]
 

@@ -12,11 +12,19 @@ public struct NameShape: Hashable, Sendable {
   public var encoding = EncodingClass.plain
   /// True for an address written as labels, as in reverse lookups and DNS block lists.
   public var isAddressShaped = false
+  /// True when labels below it, one or several in a row, decode to text: data in the name itself.
+  public var carriesText = false
+  /// Labels below it that are hexadecimal and of one length, when they are too many to be somebody's hash.
+  public var uniformLabels = 0
 
   /// Characters from which on a label may be called encoded: below it a name and noise look alike.
   static var minimumLabel: Int { 16 }
   /// Internationalised labels (RFC 5891) look like noise and are words; longer ones than this are not.
   private static var longestPunycode: Int { 40 }
+  /// Hexadecimal labels of one length from which on they are data cut in pieces: a name has one hash, or two.
+  private static var minimumUniformLabels: Int { 6 }
+  /// Characters of such labels at least: addresses are written in groups of four.
+  private static var minimumUniformLength: Int { 6 }
 
   /// The shape of `name`, whose last `registrable` bytes are its registrable domain (0 for none).
   public init(_ name: HostName, registrable: Int) {
@@ -26,11 +34,22 @@ public struct NameShape: Hashable, Sendable {
     var decimals = 0
     var nibbles = 0
     var below = 0
+    var text = LabelText()
+    var uniform = 0
+    var uniformLength = 0
     Self.forEachLabel(bytes, end) { label in
       below += 1
       longestLabel = max(longestLabel, label.count)
       if Self.isDecimalOctet(bytes, label) { decimals += 1 }
       if label.count == 1, CharacterClass.hexValue(bytes.byte(at: label.lowerBound)) != nil { nibbles += 1 }
+      let isHexadecimal = text.take(bytes, label)
+      if !isHexadecimal || label.count < Self.minimumUniformLength {
+        uniform = 0
+      } else {
+        uniform = label.count == uniformLength ? uniform + 1 : 1
+        uniformLength = label.count
+        if uniform >= Self.minimumUniformLabels { uniformLabels = max(uniformLabels, uniform) }
+      }
       let encoding = Self.encoding(bytes, label)
       guard encoding.isEncoded else { return }
       encodedLabels += 1
@@ -40,6 +59,7 @@ public struct NameShape: Hashable, Sendable {
         self.encoding = encoding
       }
     }
+    carriesText = text.isFound
     isAddressShaped = (decimals >= 4 && below <= decimals + 1) || (nibbles >= 16 && below <= nibbles + 1)
     labels = below
     if end < name.count {
@@ -62,6 +82,13 @@ public struct NameShape: Hashable, Sendable {
       body(start..<dot)
       start = dot + 1
     }
+  }
+
+  /// How a label is written as part of a name: what adds up to text with its neighbours may be too short to tell.
+  func encoding(_ bytes: RawSpan, _ label: Range<Int>) -> EncodingClass {
+    let encoding = Self.encoding(bytes, label)
+    guard !encoding.isEncoded, carriesText || uniformLabels > 0 else { return encoding }
+    return LabelText.mayHold(bytes, label) ?? encoding
   }
 
   /// How a label is written.

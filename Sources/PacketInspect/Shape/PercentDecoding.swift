@@ -8,9 +8,13 @@ struct PercentDecoding {
   private var broken = 0
   private var control = 0
   private var length = 0
+  /// Escapes of such characters whose percent sign is escaped in turn, once or more: each layer counts double.
+  private var layered = 0
 
   /// Most of the token is escapes that nobody needs: somebody hides words.
-  var isUnneeded: Bool { unneeded * 3 * 2 > length && unneeded >= 8 }
+  var isUnneeded: Bool { (unneeded + layered) * 3 * 2 > length && unneeded + layered >= 8 }
+  /// The same for a token of any length. In old character sets letters are the second bytes of others, and escaped.
+  var isUnneededEverywhere: Bool { isUnneeded && unneeded + layered > high }
   /// The escapes stand for bytes that are no text in any script.
   var isNoText: Bool { escapes >= 16 && (broken + control) * 5 > escapes }
 
@@ -32,6 +36,7 @@ struct PercentDecoding {
         result.escapes += 1
         let kind = CharacterClass.table[Int(byte)]
         if kind & (CharacterClass.letter | CharacterClass.digit) != 0 { result.unneeded += 1 }
+        if byte == UInt8(ascii: "%") { result.takeLayers(bytes, index + 1, range.upperBound) }
         if byte < 0x20, byte != 0x0a, byte != 0x0d, byte != 0x09 { result.control += 1 }
       }
       result.takeUTF8(byte, &pending)
@@ -40,6 +45,23 @@ struct PercentDecoding {
     }
     result.broken += pending > 0 ? 1 : 0
     return result
+  }
+
+  /// What follows an escaped percent sign: more of them, and a letter's or digit's code.
+  private mutating func takeLayers(_ bytes: RawSpan, _ start: Int, _ end: Int) {
+    var index = start
+    var weight = 2
+    while index + 3 < end, weight < 8, bytes.byte(at: index) == UInt8(ascii: "2"),
+      bytes.byte(at: index + 1) == UInt8(ascii: "5")
+    {
+      index += 2
+      weight *= 2
+    }
+    guard index + 1 < end, let upper = CharacterClass.hexValue(bytes.byte(at: index)),
+      let lower = CharacterClass.hexValue(bytes.byte(at: index + 1)),
+      CharacterClass.table[Int(upper << 4 | lower)] & (CharacterClass.letter | CharacterClass.digit) != 0
+    else { return }
+    layered += weight
   }
 
   private mutating func takeUTF8(_ byte: UInt8, _ pending: inout Int) {

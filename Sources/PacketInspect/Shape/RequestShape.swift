@@ -53,6 +53,8 @@ struct TokenCandidate {
 extension RequestShape {
   /// Long tokens that are looked at closely in one request; the rest of so odd a request adds nothing.
   private static var maximumCandidates: Int { 12 }
+  /// Two characters behind three layers of percent-encoding.
+  private static var shortestEscaped: Int { 16 }
 
   /// Bytes of a target whose tokens are looked at. Common servers take no longer request line than some 8,000 bytes,
   /// which is what RFC 9112 section 3 recommends that all take; how long the rest is still shows in the lengths.
@@ -89,6 +91,12 @@ extension RequestShape {
       repeating: TokenCandidate(range: 0..<0, previous: 0..<0, separator: 0, hasPercent: false))
     var count = 0
     var firstInQuery = 0
+    // Kept apart, so that short words leave room for what is long.
+    let shortest = Self.shortest(threshold)
+    var shorts = InlineArray<12, TokenCandidate>(
+      repeating: TokenCandidate(range: 0..<0, previous: 0..<0, separator: 0, hasPercent: false))
+    var shortCount = 0
+    var shortsInPath = 0
     var index = start
     while true {
       let isEnd = index >= end
@@ -112,6 +120,13 @@ extension RequestShape {
         continue
       }
       let range = tokenStart..<index
+      if range.count < threshold, range.count >= (percents ? Self.shortestEscaped : shortest),
+        shortCount < Self.maximumCandidates
+      {
+        shorts[shortCount] = TokenCandidate(
+          range: range, previous: previous, separator: separator, hasPercent: percents)
+        shortCount += 1
+      }
       if range.count >= 16 {
         if range.count > longest.count {
           longest = range
@@ -142,7 +157,8 @@ extension RequestShape {
           joinedIsNew = true
         }
       }
-      if !range.isEmpty { previous = range }
+      // A value that is cut by dots keeps its parameter's name.
+      if !range.isEmpty, !inQuery || awaitsName || byte != UInt8(ascii: ".") { previous = range }
       separator = byte
       tokenStart = index + 1
       percents = false
@@ -168,6 +184,7 @@ extension RequestShape {
         pathLength = index - start
         segmentStart = index + 1
         firstInQuery = count
+        shortsInPath = shortCount
         previous = index..<index
       } else if byte == UInt8(ascii: "#") {
         break
@@ -180,21 +197,29 @@ extension RequestShape {
       if index == end, inQuery { queryLength += target.upperBound - end }
       if index == end, !inQuery { pathLength += target.upperBound - end }
     }
-    guard !longest.isEmpty else { return }
+    if !inQuery {
+      firstInQuery = count
+      shortsInPath = shortCount
+    }
     token.length = longest.count
-    guard count > 0 else {
-      if !longestHasPercent { token = TokenClassifier.shape(bytes, longest) }
-      return
-    }
+    let query = inQuery ? start + pathLength + 1..<index : index..<index
     let judge = TokenJudge(
-      bytes: bytes, path: start..<start + pathLength,
-      query: inQuery ? start + pathLength + 1..<index : index..<index, threshold: threshold,
+      bytes: bytes, path: start..<start + pathLength, query: query, threshold: threshold,
       expectsDigests: expectsDigests)
-    for number in 0..<(inQuery ? firstInQuery : count) {
-      judge.take(candidates[number], .path, scratch: &scratch, into: &self)
+    if count == 0, !longest.isEmpty, !longestHasPercent { token = TokenClassifier.shape(bytes, longest) }
+    for number in 0..<count {
+      judge.take(candidates[number], number < firstInQuery ? .path : .query, scratch: &scratch, into: &self)
     }
-    if inQuery {
-      for number in firstInQuery..<count { judge.take(candidates[number], .query, scratch: &scratch, into: &self) }
+    for number in 0..<shortCount {
+      judge.take(shorts[number], number < shortsInPath ? .path : .query, scratch: &scratch, into: &self)
+    }
+    // Fourteen letters, the least that is called text, and the signs between them.
+    guard index - start >= 41 else { return }
+    if encodedPath == nil, let pairs = CarriedText.delimitedHex(bytes, start..<start + pathLength) {
+      judge.takeDelimited(pairs, .path, into: &self)
+    }
+    if encodedQuery == nil, let pairs = CarriedText.delimitedHex(bytes, query) {
+      judge.takeDelimited(pairs, .query, into: &self)
     }
   }
 

@@ -9,6 +9,9 @@ struct TokenJudge: ~Escapable {
   private let threshold: Int
   private let expectsDigests: Bool
 
+  /// Characters from which on a token is flagged when what it decodes to is text: 20 where other tokens are from 64 on.
+  private var shortest: Int { RequestShape.shortest(threshold) }
+
   /// Lengths of hexadecimal digests: MD5, SHA-1, SHA-224, SHA-256, SHA-384, SHA-512.
   private static func isDigestLength(_ length: Int) -> Bool {
     length == 32 || length == 40 || length == 56 || length == 64 || length == 96 || length == 128
@@ -37,14 +40,26 @@ struct TokenJudge: ~Escapable {
       takePercent(candidate, place, scratch: &scratch, into: &shape)
       return
     }
-    let token = TokenClassifier.shape(bytes, candidate.range)
+    var token = TokenClassifier.shape(bytes, candidate.range)
     if token.length == shape.token.length, place == shape.tokenPlace { shape.token = token }
-    guard token.encoding.isEncoded, token.length >= threshold else { return }
+    if token.length < threshold || !token.encoding.isEncoded {
+      guard let encoding = CarriedText.encoding(bytes, candidate.range) else { return }
+      token.carriesText(by: encoding, bytes, candidate.range)
+    }
+    guard token.encoding.isEncoded else { return }
     if isKnown(candidate, token, place, shape.knownTokens) {
       shape.knownTokens += 1
     } else {
       shape.note(token, place)
     }
+  }
+
+  /// Takes pairs of hexadecimal digits between signs, which are no token: text for certain.
+  func takeDelimited(_ range: Range<Int>, _ place: TokenPlace, into shape: inout RequestShape) {
+    var token = TokenShape()
+    token.length = range.count
+    token.carriesText(by: .hex, bytes, range)
+    shape.note(token, place)
   }
 
   /// A token with percent-encoding: what matters is what it decodes to, unless nothing needed the encoding.
@@ -58,10 +73,10 @@ struct TokenJudge: ~Escapable {
       token.length = candidate.range.count
       token.entropy = TokenClassifier.entropy(bytes, candidate.range)
       token.content = escapes.isUnneeded ? .structured : .uniform
-      if token.length >= threshold { shape.note(token, place) }
+      if token.length >= threshold || escapes.isUnneededEverywhere { shape.note(token, place) }
       return
     }
-    guard scratch.count >= threshold else { return }
+    guard scratch.count >= shortest else { return }
     // What was encoded has tokens of its own: a URL, JSON, base 64 with its padding.
     let roles = place == .query ? NameRole.role(bytes, candidate.previous) : []
     let decoded = scratch.rawSpan
@@ -79,7 +94,7 @@ struct TokenJudge: ~Escapable {
         continue
       }
       let range = start..<index
-      if range.count >= threshold {
+      if range.count >= shortest {
         found += 1
         let inner = TokenJudge(
           bytes: decoded, path: 0..<0, query: 0..<decoded.byteCount, threshold: threshold,
@@ -103,9 +118,9 @@ struct TokenJudge: ~Escapable {
       var start = range.lowerBound
       while start < range.upperBound {
         let end = bytes.firstIndex(of: UInt8(ascii: "/"), from: start, to: range.upperBound) ?? range.upperBound
-        if end - start >= threshold {
+        if end - start >= shortest {
           let part = TokenClassifier.shape(bytes, start..<end)
-          if part.encoding.isEncoded {
+          if part.encoding.isEncoded, !token.encoding.isEncoded || part.length > token.length {
             token = part
             found = start..<end
           }
@@ -113,7 +128,11 @@ struct TokenJudge: ~Escapable {
         start = end + 1
       }
     }
-    guard token.encoding.isEncoded, token.length >= threshold else { return }
+    if token.length < threshold || !token.encoding.isEncoded {
+      guard let encoding = CarriedText.encoding(bytes, found) else { return }
+      token.carriesText(by: encoding, bytes, found)
+    }
+    guard token.encoding.isEncoded else { return }
     let (companions, oauth) = outer.query.isEmpty ? ([], 0) : NameRole.roles(ofQuery: outer.query, outer.bytes)
     let (own, ownOAuth) = NameRole.roles(ofQuery: query, bytes)
     let roles = outerRoles.union(NameRole.role(bytes, previous))
@@ -390,5 +409,17 @@ extension RequestShape {
     case .path: if token.length > encodedPath?.length ?? 0 { encodedPath = token }
     case .query: if token.length > encodedQuery?.length ?? 0 { encodedQuery = token }
     }
+  }
+
+  /// Characters from which on a token that decodes to text is looked at, in proportion to the policy's threshold.
+  static func shortest(_ threshold: Int) -> Int { max(TokenClassifier.minimumInRequest, threshold * 5 / 16) }
+}
+
+extension TokenShape {
+  /// Sets what is known of a token that decodes to text.
+  fileprivate mutating func carriesText(by encoding: EncodingClass, _ bytes: RawSpan, _ range: Range<Int>) {
+    self.encoding = encoding
+    content = .structured
+    entropy = TokenClassifier.entropy(bytes, range)
   }
 }

@@ -59,6 +59,11 @@ struct TokenStatistics {
   /// and words rarely fall below it.
   private var readsAsWords: Bool { pairs >= 4 && frequentPairs * 100 >= pairs * 72 }
 
+  /// Letters alone, of one case or with a capital: up to `short` of them, or more that follow each other as in words.
+  func isWord(upTo short: Int) -> Bool {
+    letters == length && (lower == 0 || upper <= 1) && (length <= short || (length <= 24 && readsAsWords))
+  }
+
   /// How the token is written. `minimum` is the length from which on a token of letters and digits may be called
   /// encoded; below it there is too little to tell it from a name. Decimal digits alone are a number below
   /// `longestNumber` of them: what hexadecimal has of digits and capitals is digits too.

@@ -14,10 +14,12 @@ public struct NameText: Sendable {
   public func text(_ name: HostName, _ redaction: LabelRedaction) -> String {
     guard redaction != .never, redaction == .all || mayBeEncoded(name) else { return name.text }
     let bytes = name.rawSpan
-    let end = NameShape.below(name, registrable(name))
+    let registrable = registrable(name)
+    let shape = NameShape(name, registrable: registrable)
+    let end = NameShape.below(name, registrable)
     var parts: [String] = []
     NameShape.forEachLabel(bytes, end) { label in
-      let encoding = NameShape.encoding(bytes, label)
+      let encoding = shape.encoding(bytes, label)
       if redaction == .all || encoding.isEncoded {
         parts.append("\(encoding.rawValue)~\(label.count)~\(Self.hexadecimal(hash.hash(bytes, label)))")
       } else {
@@ -33,12 +35,8 @@ public struct NameText: Sendable {
 
   /// True when some label is: the registrable domain of most names need not be looked up.
   private func mayBeEncoded(_ name: HostName) -> Bool {
-    let bytes = name.rawSpan
-    var found = false
-    NameShape.forEachLabel(bytes, name.count) { label in
-      if !found { found = NameShape.encoding(bytes, label).isEncoded }
-    }
-    return found
+    let shape = NameShape(name, registrable: 0)
+    return shape.encodedLabels > 0 || shape.carriesText || shape.uniformLabels > 0
   }
 
   private static func hexadecimal(_ value: UInt64) -> String {

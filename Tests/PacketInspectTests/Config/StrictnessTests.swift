@@ -79,7 +79,6 @@ struct StrictnessTests {
     "a key whose part is not built yet says so",
     arguments: [
       "metrics: {listen: x}",
-      "agentTypes: {a: {categories: {}}}",
       "queues: {count: 2}",
       "denyLists: [{name: a, builtin: cloud-metadata, maxAge: 7d}]",
       "denyLists: [{name: a, path: x, format: adblock}]", "denyLists: [{name: a, path: x, format: rpz}]",

@@ -12,6 +12,7 @@ struct NameShapeTests {
     "dualstack.python.map.cdn-host.net", "xn--80ak6aa92e.example.com", "registry-1.docker-host.io",
     "production-deployment-of-the-second-cluster.example.com", "objects.githubusercontent.com",
     "selector1-contoso-com._domainkey.contoso.example.com", "a1b2c3d4.execute-api.eu-west-1.cloud-host.com",
+    "balancer-1216884911.example.com", "frontend-balancer-1216884911.us-east-1.elb.cloud-host.com",
   ]
 
   @Test("ordinary names are written as they are", arguments: ordinary)
@@ -57,6 +58,27 @@ struct NameShapeTests {
     #expect(NameText.plain.text(name, .encoded) == NameText.plain.text(name, .encoded))
     // A name without a registrable domain is all below it.
     #expect(!NameText.plain.text(host(label), .encoded).contains(label))
+  }
+
+  @Test("labels that decode to text are data in one name, and are redacted however short they are")
+  func carried() {
+    for labels in [
+      TokenCorpus.hex(Array("secret_api_key_12345".utf8)), "4a6f686e446f65.53656372657431",
+      TokenCorpus.base32(Array("a secret for you".utf8), lower: true), "4150494b4559.313233343536",
+    ] {
+      let name = host("\(labels).exfil.example.com")
+      #expect(NameShape(name, registrable: 11).carriesText, "\(labels)")
+      let text = NameText.plain.text(name, .encoded)
+      for label in labels.split(separator: ".") { #expect(!text.contains(label), "\(text)") }
+    }
+    let pieces = "a1b2c3d4.e5f6a7b8.c9d0e1f2.a3b4c5d6.e7f8a9b0.c1d2e3f4.example.com"
+    #expect(NameShape(host(pieces), registrable: 11).uniformLabels == 6)
+    var corpus = TokenCorpus(seed: 24)
+    for _ in 0..<20_000 {
+      let name = host("\(corpus.hex(32)).\(corpus.words(1)).\(corpus.hex(16)).\(corpus.words(2, ".")).example.com")
+      let shape = NameShape(name, registrable: 11)
+      #expect(!shape.carriesText && shape.uniformLabels == 0, "\(name.text)")
+    }
   }
 
   @Test("the keyed hash is SipHash-2-4, as in its authors' test vectors")

@@ -105,11 +105,64 @@ struct TokenTests {
   @Test("the threshold is the policy's")
   func threshold() {
     var corpus = TokenCorpus(seed: 7)
-    let token = TokenCorpus.base64(corpus.text(36), url: true)
+    let token = corpus.base64url(36)
     #expect(token.utf8.count == 48)
     #expect(Self.shape("/x?d=\(token)").encodedQuery == nil)
     #expect(Self.shape("/x?d=\(token)", threshold: 48).encodedQuery?.length == 48)
     #expect(Self.shape("/x?d=\(token)").token.encoding.isEncoded)
+  }
+
+  @Test("a token shorter than the threshold is flagged when all that it decodes to is text, however it is cut")
+  func carried() {
+    var corpus = TokenCorpus(seed: 21)
+    for _ in 0..<300 {
+      let text = Array("\(corpus.word()) \(corpus.word()) \(corpus.word())".utf8.prefix(30))
+      let hex = TokenCorpus.hex(text)
+      // Decimal digits alone are a number.
+      if hex.allSatisfy(\.isNumber) { continue }
+      let pairs = stride(from: 0, to: hex.utf8.count, by: 2).map { hex.dropFirst($0).prefix(2) }
+      for token in [
+        hex, hex.uppercased(), TokenCorpus.base64(text), TokenCorpus.base64(text, url: true, padded: false),
+        TokenCorpus.escape(TokenCorpus.base64(text)), TokenCorpus.base32(text), pairs.joined(separator: "-"),
+        pairs.joined(separator: ":"), TokenCorpus.escape(text, all: true),
+        TokenCorpus.escape(TokenCorpus.escape(text, all: true)),
+      ] {
+        #expect(Self.shape("/c?a=1&d=\(token)&z=2").encodedQuery != nil, "\(token)")
+        #expect(Self.shape("/c/\(token)/x").encodedPath?.content == .structured, "\(token)")
+      }
+    }
+    // Two letters behind three layers of escapes are nobody's mistake; a search for an escape is.
+    #expect(Self.shape("/c?d=%25252541%25252549").encodedQuery?.encoding == .percent)
+    #expect(Self.shape("/c?d=what+does+%252541+mean").encodedQuery == nil)
+    #expect(Self.shape("/c?d=https%253A%252F%252Fhost%252Fa%252520b").encodedQuery == nil)
+  }
+
+  @Test("noise shorter than the threshold is nobody's business: no digest, trace or session id of 300,000 is text")
+  func noise() {
+    var corpus = TokenCorpus(seed: 22)
+    for _ in 0..<100_000 {
+      let target = "/\(corpus.base64url(30))?t=\(corpus.hex(32))&s=\(corpus.hex(40))"
+      let shape = Self.shape(target)
+      #expect(shape.encodedPath == nil && shape.encodedQuery == nil, "\(target)")
+    }
+  }
+
+  @Test("what clients send besides: identifiers of GraphQL, cursors, a code cut by dots, a title with an identifier")
+  func besides() {
+    var corpus = TokenCorpus(seed: 23)
+    let identifier = TokenCorpus.base64(Array("Repository:1234567890".utf8))
+    #expect(Self.shape("/node?id=\(identifier)").encodedQuery == nil)
+    let state = TokenCorpus.base64(Array(#"{"v":"meta.k8s.io/v1","rv":4711,"start":"a-pod-b"}"#.utf8))
+    #expect(Self.shape("/api/v1/pods?limit=500&continue=\(state)").encodedQuery == nil)
+    let code = "0.A\(corpus.base64url(30)).\(corpus.base64url(500))"
+    #expect(Self.shape("/cb?code=\(code)&state=\(corpus.uuid())").encodedQuery == nil)
+    let title = "/article/\(corpus.words(8))-\(corpus.capitals(26))"
+    #expect(Self.shape(title).encodedPath == nil)
+    // Below the threshold by itself, and above it with its section.
+    for _ in 0..<500 {
+      let short = "/article/\(corpus.words(5))-\(corpus.capitals(26))"
+      #expect(Self.shape(short).encodedPath == nil, "\(short)")
+    }
   }
 
   @Test("sizes are those of the target, in every form")
