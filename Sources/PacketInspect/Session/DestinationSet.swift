@@ -79,7 +79,7 @@ struct DestinationSet: Sendable {
   mutating func insert(_ key: DestinationKey, _ record: DestinationRecord, isUnsaved: Bool) {
     let (kind, value) = pack(key)
     // Not to twice the size, which would leave a quarter unused on average; nothing in it has to be counted to be moved.
-    if entries.count == entries.capacity { entries.reserveCapacity(entries.count + max(8, entries.count / 8)) }
+    if entries.count == entries.capacity { entries.reserveCapacity(entries.count + max(8, entries.count / 16)) }
     entries.append(
       Entry(
         value: value, firstSeen: record.firstSeen, lastSeen: record.lastSeen, categories: record.categories,
@@ -116,7 +116,7 @@ struct DestinationSet: Sendable {
   private mutating func keep(_ name: some Collection<UInt8>) -> UInt64 {
     let offset = names.count
     let length = min(name.count, Int(Self.lengthMask))
-    if offset + length > names.capacity { names.reserveCapacity(offset + length + max(64, offset / 8)) }
+    if offset + length > names.capacity { names.reserveCapacity(offset + length + max(64, offset / 16)) }
     names.append(contentsOf: name.prefix(length))
     return UInt64(offset) << Self.lengthBits | UInt64(length)
   }

@@ -4,8 +4,8 @@
 /// one whose intervals say least makes room. Of a burst of contacts only the first counts.
 struct BeaconWatch: Sendable {
   /// Destinations watched for one session. One that is contacted regularly pushes out those that are not, so that an
-  /// agent cannot hide a beacon among many contacts. At 84 bytes each 2 kB a session, of which there are ten thousand.
-  static let maximumWatched = 24
+  /// agent cannot hide a beacon among many contacts. At 84 bytes each 1.3 kB a session, of which there are ten thousand.
+  static let maximumWatched = 16
   /// Destinations looked at for the one to forget, unless all of them are regular: the next ones in turn, so that what
   /// a new contact costs does not grow with how many are watched.
   private static let candidates = 8
