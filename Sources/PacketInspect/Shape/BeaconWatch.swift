@@ -91,8 +91,11 @@ struct BeaconWatch: Sendable {
     let limit = entry.isRegular ? policy.beaconJitter * Self.hysteresis : policy.beaconJitter
     guard spread.relativeDeviation <= limit, isAlike, !isPause else {
       entries[place].isRegular = false
-      entries[place].isFlagged = false
-      if isPause { entries[place].intervalCount = 0 }
+      // One that wavers about the limit is the same beacon still, and told of already.
+      if isPause {
+        entries[place].isFlagged = false
+        entries[place].intervalCount = 0
+      }
       return
     }
     if entry.isRegular {
