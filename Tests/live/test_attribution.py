@@ -364,7 +364,8 @@ def test_two_cgroups_of_one_host_are_two_sessions_over_tcp_and_udp_and_both_fami
                 assert answer["outcome"] == "ok", answer
         for index, name in ((1, "s1"), (2, "s2")):
             sites = {f"dest{site + index}.com" for site in (site4, site6)}
-            assert running.destinations(name) == sites
+            found = running.destinations(name)
+            assert found == sites, [event for event in running.events() if event["event_type"] in ("dns", "tls")]
             for site in sites:
                 wait_until(lambda: {"dns", "tls"} <= kinds_naming(running, name, site), 5, f"{name} has {site} in events")
             for event in of_session(running, name, "tls"):
