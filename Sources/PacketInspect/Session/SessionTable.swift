@@ -416,9 +416,13 @@ public struct SessionTable: Sendable {
   }
 
   /// Gives out about `limit` changes that are not stored yet. `names` are the categories', by which a mix is stored.
+  /// In the order in which sessions changed: one that ended comes before another that began since under its id.
   mutating func takeUnsaved(limit: Int, names: CategoryNames, _ body: (StateChange) -> Void) {
     var left = limit
-    while left > 0, let index = unsaved.last {
+    var done = 0
+    defer { unsaved.removeFirst(done) }
+    while left > 0, done < unsaved.count {
+      let index = unsaved[done]
       let id = sessions[Int(index)].id
       if sessions[Int(index)].isUnsaved {
         sessions[Int(index)].isUnsaved = false
@@ -440,7 +444,7 @@ public struct SessionTable: Sendable {
         left -= 1
       }
       guard !sessions[Int(index)].budget.hasUnsaved else { return }
-      unsaved.removeLast()
+      done += 1
       sessions[Int(index)].isListedUnsaved = false
       release(index)
     }

@@ -24,7 +24,12 @@ struct PendingState: Sendable {
   /// Takes a change in; a later one replaces an earlier one of the same thing.
   mutating func add(_ change: StateChange) {
     switch change {
-    case .session(let state): sessions[state.id] = state
+    case .session(let state):
+      // Another session that begins under the same id has nothing of what the former one did.
+      if let former = sessions[state.id], former.started != state.started {
+        destinations = destinations.filter { $0.key.session != state.id }
+      }
+      sessions[state.id] = state
     case .destination(let session, let key, let record):
       destinations.updateValue(record, forKey: Place(session: session, key: key))
     case .flag(let flag): if flags.count < Self.maximumFlags { flags.append(flag) }

@@ -109,6 +109,21 @@ struct SessionRegistrationTests {
     #expect(table[again].budgetPolicy == BudgetPolicy(destinations: 3))
   }
 
+  @Test("what ended is handed over before what began under its id since")
+  func handedOverInOrder() throws {
+    var table = SessionTable()
+    let former = try table.register(registration("one", "10.0.0.7"), policy: policy, at: now)
+    table.end(former, at: now)
+    _ = try table.register(registration("one", "10.0.0.7"), policy: policy, at: now.advanced(byNanoseconds: 1))
+    var ended: [Bool] = []
+    while table.hasUnsaved {
+      table.takeUnsaved(limit: 1, names: CategoryNames()) {
+        if case .session(let state) = $0 { ended.append(state.ended != nil) }
+      }
+    }
+    #expect(ended == [true, false])
+  }
+
   @Test("a registration is stored with its session and taken up with it")
   func takenUp() throws {
     var table = SessionTable()

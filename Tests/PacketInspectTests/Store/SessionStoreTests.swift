@@ -69,6 +69,24 @@ struct SessionStoreTests {
     cleanUp()
   }
 
+  @Test("gives a session nothing of another that had its id before, however close they follow")
+  func successor() throws {
+    var pending = PendingState()
+    var former = state("one")
+    former.ended = now
+    pending.add(.session(former))
+    pending.add(.destination(session: "one", key: .domain("former.example"), record: record(1)))
+    let later = now.advanced(byNanoseconds: 1_000_000)
+    pending.add(
+      .session(SessionState(id: "one", agentType: "x", attribution: .address, started: later, lastSeen: later)))
+    pending.add(.destination(session: "one", key: .domain("own.example"), record: record(1)))
+    try SessionStore(path: path).write(pending, at: now)
+    let stored = try SessionStore(path: path).load()
+    #expect(stored.map(\.state.started) == [later])
+    #expect(stored.first?.destinations.keys.map(\.text) == ["own.example"])
+    cleanUp()
+  }
+
   @Test("holds so many flags and no more while there is no disk")
   func flagsWithoutDisk() {
     var pending = PendingState()
