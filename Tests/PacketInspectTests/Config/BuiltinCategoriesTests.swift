@@ -82,7 +82,7 @@ struct BuiltinCategoriesTests {
       ("api.anthropic.com", "llm-api"), ("api.stripe.com", "api"), ("github.com", "code-hosting"),
       ("raw.githubusercontent.com", "code-hosting"), ("gist.github.com", "paste"),
       ("gist.githubusercontent.com", "paste"), ("registry.npmjs.org", "package-registry"),
-      ("files.pythonhosted.org", "package-registry"), ("deb.debian.org", "package-registry"),
+      ("files.pythonhosted.org", "package-registry"), ("security.debian.org", "package-registry"),
       ("www.debian.org", "documentation"), ("ec2.us-east-1.amazonaws.com", "cloud-provider"),
       ("bucket.s3.eu-west-1.amazonaws.com", "user-content"), ("s3.amazonaws.com", "user-content"),
       ("alice.github.io", "user-content"), ("x.pages.dev", "user-content"), ("x.workers.dev", "user-content"),
