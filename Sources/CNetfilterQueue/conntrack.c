@@ -2,14 +2,10 @@
 
 #define _GNU_SOURCE
 #include "CConntrack.h"
+#include "conntrack_attributes.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/nfnetlink_conntrack.h>
-#include <linux/netlink.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,9 +14,6 @@
 
 /// Entries collected before they are deleted: bounds the memory (about 1 MiB) whatever the table's size.
 #define ROUND_ENTRIES 4096u
-
-/// What names an entry: its original tuple (for IPv6 at most 100 bytes), zone and id.
-#define KEY_SIZE 192u
 
 /// Dumps that the kernel interrupted because the table changed under them are begun again, so often.
 #define DUMP_ATTEMPTS 5
@@ -50,15 +43,10 @@ static const struct place places[] = {
 };
 enum { PLACES = sizeof places / sizeof places[0] };
 
-struct key {
-  uint16_t length;
-  _Alignas(struct nlattr) uint8_t attributes[KEY_SIZE];
-};
-
 struct cct_table {
   struct mnl_socket *socket;
   uint32_t sequence;
-  struct key *keys;
+  struct ct_key *keys;
 };
 
 /// A dump in progress.
@@ -105,61 +93,23 @@ void cct_close(cct_table *table) {
 }
 
 static struct nlmsghdr *begin(void *buffer, struct cct_table *table, uint16_t type, uint16_t flags, bool ipv6) {
-  struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-  message->nlmsg_type = (NFNL_SUBSYS_CTNETLINK << 8) | type;
-  message->nlmsg_flags = NLM_F_REQUEST | flags;
-  message->nlmsg_seq = ++table->sequence;
-  struct nfgenmsg *header = mnl_nlmsg_put_extra_header(message, sizeof *header);
-  header->nfgen_family = ipv6 ? AF_INET6 : AF_INET;
-  header->version = NFNETLINK_V0;
-  return message;
-}
-
-/// The attribute `type` inside a nested one; NULL when absent.
-static const struct nlattr *inside(const struct nlattr *nest, uint16_t type) {
-  const struct nlattr *attribute;
-  mnl_attr_for_each_nested(attribute, nest) {
-    if (mnl_attr_get_type(attribute) == type) return attribute;
-  }
-  return NULL;
+  return ct_begin(buffer, ++table->sequence, type, flags, ipv6 ? AF_INET6 : AF_INET);
 }
 
 static bool holds(const struct nlattr *const *entry, const struct place *place, const struct search *search) {
   const struct nlattr *tuple = entry[place->tuple];
-  const struct nlattr *addresses = tuple == NULL ? NULL : inside(tuple, CTA_TUPLE_IP);
+  const struct nlattr *addresses = tuple == NULL ? NULL : ct_inside(tuple, CTA_TUPLE_IP);
   if (addresses == NULL) return false;
-  const struct nlattr *found = inside(addresses, search->ipv6 ? place->ipv6 : place->ipv4);
+  const struct nlattr *found = ct_inside(addresses, search->ipv6 ? place->ipv6 : place->ipv4);
   const uint16_t length = search->ipv6 ? 16 : 4;
   return found != NULL && mnl_attr_get_payload_len(found) == length
     && memcmp(mnl_attr_get_payload(found), search->address, length) == 0;
 }
 
-/// Copies what names the entry, attributes as the kernel wrote them.
-static bool remember(struct search *search, const struct nlattr *const *entry) {
-  static const uint16_t naming[] = {CTA_TUPLE_ORIG, CTA_ZONE, CTA_ID};
-  struct key *key = &search->table->keys[search->count];
-  key->length = 0;
-  for (size_t index = 0; index < sizeof naming / sizeof naming[0]; index++) {
-    const struct nlattr *attribute = entry[naming[index]];
-    if (attribute == NULL) continue;
-    const uint16_t size = MNL_ALIGN(attribute->nla_len);
-    if (key->length + size > KEY_SIZE) return false;
-    memset(key->attributes + key->length, 0, size);
-    memcpy(key->attributes + key->length, attribute, attribute->nla_len);
-    key->length += size;
-  }
-  return key->length > 0;
-}
-
 static void note_entry(struct search *search, const struct nlmsghdr *message) {
   if (message->nlmsg_flags & NLM_F_DUMP_INTR) search->interrupted = true;
-  if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg)) return;
   const struct nlattr *entry[CTA_MAX + 1] = {NULL};
-  const struct nlattr *attribute;
-  mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg)) {
-    const uint16_t type = mnl_attr_get_type(attribute);
-    if (type <= CTA_MAX) entry[type] = attribute;
-  }
+  if (!ct_attributes(message, entry)) return;
   // Looked at again even when the kernel filtered: one that does not know the filter ignores it.
   bool matches = false;
   for (size_t index = 0; index < PLACES && !matches; index++) {
@@ -167,7 +117,7 @@ static void note_entry(struct search *search, const struct nlmsghdr *message) {
   }
   if (!matches || entry[CTA_TUPLE_ORIG] == NULL) return;
   if (search->count == search->limit) search->full = true;
-  else if (remember(search, entry)) search->count++;
+  else if (ct_remember(&search->table->keys[search->count], entry)) search->count++;
 }
 
 static void put_filter(struct nlmsghdr *message, const struct search *search) {
@@ -223,11 +173,10 @@ static int dump(struct search *search) {
 
 static int delete_keys(const struct search *search, cct_deletion *result) {
   for (uint32_t index = 0; index < search->count; index++) {
-    const struct key *key = &search->table->keys[index];
-    _Alignas(struct nlmsghdr) uint8_t buffer[KEY_SIZE + 64];
+    const struct ct_key *key = &search->table->keys[index];
+    _Alignas(struct nlmsghdr) uint8_t buffer[CT_KEY_SIZE + 64];
     struct nlmsghdr *message = begin(buffer, search->table, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, search->ipv6);
-    memcpy(mnl_nlmsg_get_payload_tail(message), key->attributes, key->length);
-    message->nlmsg_len += key->length;
+    ct_put_key(message, key);
     if (mnl_socket_sendto(search->table->socket, message, message->nlmsg_len) < 0) return errno;
     const int failure = read_answer(search->table, NULL);
     if (failure == 0) result->deleted++;

@@ -44,6 +44,12 @@ public struct FlowState: Sendable {
   public var reportedDrop = false
   /// True when both sides sent FIN, or one RST.
   public var isClosing = false
+  /// True when the kernel keeps it to itself, unless the policy has changed since.
+  var isPassed = false
+  /// Who has counted its bytes.
+  public internal(set) var accounting = FlowAccounting.seen
+  /// The kernel's latest listing of passed flows that had it.
+  var listing: UInt8 = 0
   /// The slot of its first packet (`PacketMeta.slot`).
   public var slot: UInt8 = 0
   /// The session's index.

@@ -11,6 +11,11 @@ public struct FlowTable: Sendable {
     public static let datagram: Int64 = 120 * 1_000_000_000
     /// TCP, open or opening: an idle keep-alive connection must still be known when it speaks again.
     public static let stream: Int64 = 3_600 * 1_000_000_000
+    /// TCP and UDP that the kernel keeps to itself, should nobody tell of its end: nf_conntrack_tcp_timeout_established.
+    public static let passed: Int64 = 432_000 * 1_000_000_000
+    /// Listings without a passed flow after which it is over. One may have begun before the flow was passed, another
+    /// may have been disturbed.
+    static let listings: UInt8 = 3
   }
 
   private struct Node: Sendable {
@@ -32,6 +37,10 @@ public struct FlowTable: Sendable {
   private var oldest: Int32 = -1
   private var nextID: UInt64
   private var sweep = 0
+  /// Complete listings of passed flows so far, modulo 256.
+  var listing: UInt8 = 0
+  /// The policy epoch whose passes hold.
+  var passEpoch: UInt32 = 0
   /// Flows in the table.
   public private(set) var count = 0
 
@@ -141,10 +150,19 @@ public struct FlowTable: Sendable {
 
   private func isExpired(_ index: Int32, _ now: Timestamp) -> Bool {
     let state = nodes[Int(index)].state
+    if isWithKernel(index) {
+      let missed = listing &- state.listing
+      return missed >= IdleTimeout.listings || now.since(state.lastSeen) > IdleTimeout.passed
+    }
     let limit =
       state.key.proto != IPProtocol.tcp.rawValue
       ? IdleTimeout.datagram : state.isClosing ? IdleTimeout.closing : IdleTimeout.stream
     return now.since(state.lastSeen) > limit
+  }
+
+  /// True for a flow whose packets go past us.
+  func isWithKernel(_ index: Int32) -> Bool {
+    nodes[Int(index)].state.isPassed && nodes[Int(index)].state.epoch == passEpoch
   }
 
   private mutating func linkNewest(_ index: Int32) {

@@ -51,6 +51,7 @@ extension Inspector {
     let mayOweName = flows[index].key.proto == IPProtocol.tcp.rawValue || flows[index].quic >= 0
     if mayOweName, !flows[index].isCharged { chargeSilent(index, now, &sink) }
     endTraffic(index, now, &sink)
+    if flows.isWithKernel(index) { flows[index].accounting = .lowerBound }
     let flow = flows[index]
     var event = event(.flow(summary(flow)), on: index, at: flow.lastSeen)
     event.verdict = EventVerdict(action: effective(flow.action), reason: flow.reason)
@@ -78,6 +79,6 @@ extension Inspector {
     FlowSummary(
       start: flow.started, end: flow.lastSeen, packetsToServer: UInt64(flow.clientPackets),
       bytesToServer: flow.clientBytes, packetsToClient: UInt64(flow.serverPackets), bytesToClient: flow.serverBytes,
-      shape: FlowShape(flow))
+      accounting: flow.accounting, shape: FlowShape(flow))
   }
 }

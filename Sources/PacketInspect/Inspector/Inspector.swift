@@ -24,6 +24,8 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
 
   /// What the host knows of senders; nil in replay.
   public var evidence: (any SessionEvidence)?
+  /// True while the kernel may keep flows to itself: somebody accounts for their bytes and can take them back.
+  public var mayOffload = false
   /// A shift of a session's mix that is to be flagged with the contact that made it certain.
   var pendingShifts: [(session: Int32, shift: MixShift)] = []
   var nextFlagID: UInt64
@@ -58,6 +60,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     nextFlagID = firstFlowID
     self.seed = seed
     flows = FlowTable(capacity: limits.flows, seed: seed, firstID: firstFlowID)
+    flows.passEpoch = policy.epoch
     deadlines = NamelessDeadlines(capacity: limits.flows)
     questions = OutstandingQuestions(seed: seed)
     resolved = ResolvedNames(seed: seed)
@@ -77,7 +80,11 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   public var heldStreamBytes: Int { streams.heldBytes }
 
   /// Takes a new policy. Decisions of older epochs expire at each flow's next packet.
-  public mutating func replacePolicy(_ policy: PolicySnapshot) { self.policy = policy }
+  /// So do passes: whoever swaps the policy has the kernel give the passed flows back.
+  public mutating func replacePolicy(_ policy: PolicySnapshot) {
+    self.policy = policy
+    flows.passEpoch = policy.epoch
+  }
 
   /// Judges one packet, which starts at its IP header.
   public mutating func inspect<Sink: EventSink>(
@@ -85,9 +92,10 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   ) -> Decision {
     counters.packets &+= 1
     let verdict: Verdict
+    var mayPass = false
     do {
       let view = try PacketView.parse(packet)
-      verdict = judge(view, packet, meta, now, &sink)
+      verdict = judge(view, packet, meta, now, &sink, mayPass: &mayPass)
     } catch {
       counters.malformed &+= 1
       verdict = Verdict(effective(policy.parts.exceptions.malformed), .malformed, scope: .packet)
@@ -97,7 +105,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     case .drop: counters.dropped &+= 1
     case .reject: counters.rejected &+= 1
     }
-    return Decision(verdict, isPending: verdict.reason == .pendingAttribution)
+    return Decision(verdict, mayPass: mayPass, isPending: verdict.reason == .pendingAttribution)
   }
 
   /// What a name counts as.
@@ -109,7 +117,8 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   func effective(_ action: Action) -> Action { policy.parts.mode == .observe ? .accept : action }
 
   private mutating func judge<Sink: EventSink>(
-    _ view: borrowing PacketView, _ packet: RawSpan, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+    _ view: borrowing PacketView, _ packet: RawSpan, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink,
+    mayPass: inout Bool
   ) -> Verdict {
     let (key, sourceIsFirst) = FlowKey.make(
       source: view.source, sourcePort: view.sourcePort, destination: view.destination,
@@ -160,6 +169,11 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       return verdict
     }
     if fromClient {
+      // Whatever was asked of the kernel, it does not keep this flow to itself, or not yet.
+      if flows[index].isPassed {
+        flows[index].isPassed = false
+        flows[index].accounting = .lowerBound
+      }
       flows[index].clientPackets &+= 1
       flows[index].clientBytes &+= UInt64(meta.originalLength)
       sessions.countSent(flows[index].session, meta.originalLength, isExternal: flows[index].isExternal, at: now)
@@ -184,11 +198,14 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       // Another QUIC connection on the same socket is another destination.
       guard fromClient, effective(flows[index].action) == .accept, mayBeginQUIC(view) else {
         counters.fastPath &+= 1
+        if fromClient { mayPass = passes(index, view) }
         return settled(index, fromClient: fromClient)
       }
     }
     if let tcp = view.tcp, view.fragment == nil {
-      return judgeSegment(index, view, tcp, packet, meta, fromClient: fromClient, now, &sink)
+      let verdict = judgeSegment(index, view, tcp, packet, meta, fromClient: fromClient, now, &sink)
+      if fromClient { mayPass = passes(index, view) }
+      return verdict
     }
     if view.proto == .tcp {
       // A piece of a segment (the kernel puts them together before it queues them): it names nobody, and must not

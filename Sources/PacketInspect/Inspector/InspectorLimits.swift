@@ -21,6 +21,8 @@ public struct InspectorCounters: Hashable, Sendable {
   public var packets: UInt64 = 0
   /// Packets answered from a flow's decision.
   public var fastPath: UInt64 = 0
+  /// Times a flow was passed to the kernel.
+  public var passed: UInt64 = 0
   /// Packets accepted.
   public var accepted: UInt64 = 0
   /// Packets dropped.

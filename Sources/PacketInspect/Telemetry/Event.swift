@@ -154,6 +154,8 @@ public struct FlowSummary: Hashable, Sendable {
   public var packetsToClient: UInt64
   /// Bytes (IP) from the server.
   public var bytesToClient: UInt64
+  /// Who has counted them.
+  public var accounting = FlowAccounting.seen
   /// Its shape.
   public var shape: FlowShape?
 }

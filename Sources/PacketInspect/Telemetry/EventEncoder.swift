@@ -208,7 +208,9 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       for item in flag.evidence { write(item.name, item.value, into: &json) }
       json.close()
       json.close()
-    case .flow(let summary): if let shape = summary.shape { write(shape, summary, into: &json) }
+    case .flow(let summary):
+      if summary.accounting != .seen { json.member("counted_by", summary.accounting.word) }
+      if let shape = summary.shape { write(shape, summary, into: &json) }
     case .tls(let hello):
       if let name = hello.serverName { write(names.shape(name), into: &json) }
       writeTraits(hello, into: &json)

@@ -44,6 +44,15 @@ struct Configuration: Sendable, Equatable {
     var count = 1
     /// Packets that may wait in the kernel, each queue.
     var length: UInt32 = 8192
+    /// Which flows the kernel keeps to itself.
+    var offload = Offload.decided
+
+    enum Offload: String, CaseIterable, Sendable {
+      /// Those whose packets can teach nothing more.
+      case decided
+      /// None: every packet is queued.
+      case none
+    }
   }
 
   struct Marks: Sendable, Equatable {

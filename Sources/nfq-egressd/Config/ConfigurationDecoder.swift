@@ -50,6 +50,7 @@ struct ConfigurationDecoder {
     if let queues = top.mapping("queues") {
       queues.read("first", into: &configuration.queues.first, in: 0...UInt16.max)
       queues.read("length", into: &configuration.queues.length, in: 1...1_048_576)
+      queues.read("offload", into: &configuration.queues.offload)
       if let value = queues["count"], let count = value.integer(in: 1...256), count > 1 {
         value.fault("more than one queue is not built yet; write 1")
       }

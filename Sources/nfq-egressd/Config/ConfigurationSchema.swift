@@ -22,6 +22,7 @@ enum ConfigurationSchema {
     ("queues.first", "0"),
     ("queues.count", "1"),
     ("queues.length", "8192"),
+    ("queues.offload", "decided"),
     ("marks", ""),
     ("marks.mask", "0xff000000"),
     ("rules", ""),

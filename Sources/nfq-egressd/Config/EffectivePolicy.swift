@@ -17,6 +17,7 @@ struct EffectivePolicy {
     add(1, "first: \(configuration.queues.first)")
     add(1, "count: \(configuration.queues.count)")
     add(1, "length: \(configuration.queues.length)")
+    add(1, "offload: \(configuration.queues.offload.rawValue)")
     add(0, "marks:")
     add(1, "mask: 0x\(String(configuration.marks.mask, radix: 16))")
     add(0, "rules:")

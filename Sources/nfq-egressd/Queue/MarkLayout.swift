@@ -27,6 +27,9 @@ struct MarkLayout: Hashable, Sendable {
   let mask: UInt32
   private let shift: UInt32
 
+  /// The mask of the state alone.
+  var stateMask: UInt32 { 0b11 << shift }
+
   /// The layout that the rules use unless told otherwise.
   static let standard = MarkLayout(shift: 24)
 

@@ -32,6 +32,9 @@ protocol PacketHandler {
   /// The next held packet to let go; asked until nil after every receive and after a wake-up.
   mutating func nextRelease(now: Timestamp) -> PacketRelease?
 
+  /// Every verdict so far has reached the kernel, and what its rules do by it is done.
+  mutating func noteFlush()
+
   /// The queue stops and everything received has its verdict: the last chance, by `nextRelease`, for held packets.
   mutating func finish(now: Timestamp)
 }
@@ -44,6 +47,8 @@ extension PacketHandler {
 
   @inline(__always)
   mutating func nextRelease(now: Timestamp) -> PacketRelease? { nil }
+
+  mutating func noteFlush() {}
 
   mutating func finish(now: Timestamp) {}
 }

@@ -67,6 +67,7 @@ struct QueueLoop<Handler: PacketHandler>: ~Copyable {
       if case .messages = arrival { try answerReceived(now: now) }
       try release(now: now)
       try socket.flush()
+      handler.noteFlush()
       let sinceTick = now.since(lastTick)
       // A negative interval is a clock that was set back.
       if sinceTick >= tickInterval || sinceTick < 0 { try tick(now: now) }

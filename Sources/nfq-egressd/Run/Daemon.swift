@@ -55,8 +55,13 @@ struct Daemon {
       ring.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures)))
     }
     let leases = configuration.sessions.containers.map { _ in ContainerLeases(log: log) }
+    let accountant =
+      configuration.queues.offload == .decided
+      ? FlowAccountant(layout, log: log) { kind, figures in
+        ring.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures)))
+      } : nil
     let links = HandlerLinks(
-      policy: mailbox, control: desk.mailbox, store: keeper?.writer, containers: leases,
+      policy: mailbox, control: desk.mailbox, store: keeper?.writer, containers: leases, accountant: accountant,
       waitsForStore: configuration.store.durability == .strict)
     let queue = try startQueue(
       configuration, policy.snapshot, layout, ring, links, keeper?.sessions ?? [], seed: random.next())
@@ -68,6 +73,9 @@ struct Daemon {
       let control = queue.control
       keeper?.writer.onDurable { control.wake() }
       try desk.open(for: queue.control, keeper: policy, suffixes: suffixes)
+      guard accountant?.begin(for: queue.control) ?? true else {
+        throw Failure(description: "no thread for passed flows")
+      }
       guard keeperOfRules.begin() else { throw Failure(description: "no thread for the rules") }
       watcher = try watch(configuration, leases, queue.control)
       serve(queue, &signals, &current, compiler, policy, links, ring, writer, keeper)
@@ -77,6 +85,7 @@ struct Daemon {
     desk.close()
     watcher?.stop()
     keeperOfRules.stop()
+    accountant?.stop()
     queue.control.stop()
     do { try queue.thread.join() } catch { trouble = error }
     keeper?.end()
@@ -246,7 +255,7 @@ struct Daemon {
       ("packets", inspector.counters.packets), ("accepted", inspector.counters.accepted),
       ("dropped", inspector.counters.dropped), ("rejected", inspector.counters.rejected),
       ("malformed", inspector.counters.malformed), ("foreign", inspector.counters.foreign),
-      ("flows", UInt64(inspector.flows)),
+      ("flows", UInt64(inspector.flows)), ("passes", inspector.counters.passed),
       ("flows_total", inspector.counters.flows), ("flow_table_full", inspector.counters.flowTableFull),
       ("sessions", UInt64(inspector.sessions)), ("quic_hellos", inspector.counters.quicHellos),
       ("quic_unopened", inspector.counters.quicUnopened),

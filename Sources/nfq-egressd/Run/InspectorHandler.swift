@@ -32,6 +32,8 @@ struct HandlerLinks: Sendable {
   let store: StoreWriter?
   /// Nil without a container runtime.
   let containers: ContainerLeases?
+  /// Nil when no flow is to be passed to the kernel.
+  let accountant: FlowAccountant?
   /// True when packets to new destinations wait for the store (`store.durability: strict`).
   var waitsForStore = false
   let published = PublishedCounters()
@@ -48,6 +50,13 @@ struct InspectorHandler: PacketHandler {
   private let links: HandlerLinks
   private var epoch: UInt32
   private var leasesSeen: UInt64 = 0
+  private var accounts = ContiguousArray<AccountEntry>()
+  private var accountsRead = 0
+  /// True when passed flows are to be taken back as soon as the kernel has all verdicts of the former policy.
+  private var owesRevocation = false
+
+  /// Entries of the account taken at a look: packets wait meanwhile.
+  private static let accountsPerLook = 512
 
   init(
     inspector: consuming Inspector<PublicSuffixes>, epoch: UInt32, evidence: HostEvidence?,
@@ -83,6 +92,8 @@ struct InspectorHandler: PacketHandler {
   mutating func tick(now: Timestamp) {
     lookAtStore()
     lookAtHost(now)
+    lookAtAccounts(now)
+    inspector.mayOffload = links.accountant?.isReady ?? false
     inspector.tick(now: now, into: &outbox)
     outbox.flush()
     publish()
@@ -113,8 +124,33 @@ struct InspectorHandler: PacketHandler {
       if outbox.isStateOffered { unwritten.noteOffer(at: WallClock.now()) }
       if let release = unwritten.next(durable: store.durableTime, now: now) { return release }
     }
+    lookAtAccounts(now)
     outbox.flush()
     return nil
+  }
+
+  /// What the kernel has counted of flows that it keeps to itself.
+  private mutating func lookAtAccounts(_ now: Timestamp) {
+    guard let accountant = links.accountant else { return }
+    if accountsRead >= accounts.count {
+      guard let fresh = accountant.mailbox.take() else { return }
+      accounts = fresh
+      accountsRead = 0
+    }
+    let end = min(accounts.count, accountsRead + Self.accountsPerLook)
+    for entry in accounts[accountsRead..<end] {
+      switch entry {
+      case .flow(let flow): inspector.account(flow, now: now, into: &outbox)
+      case .listed: inspector.noteListing()
+      }
+    }
+    accountsRead = end
+  }
+
+  mutating func noteFlush() {
+    guard owesRevocation else { return }
+    owesRevocation = false
+    links.accountant?.revokeAll()
   }
 
   private mutating func lookAtMailboxes(_ now: Timestamp) {
@@ -122,6 +158,7 @@ struct InspectorHandler: PacketHandler {
       inspector.replacePolicy(fresh.policy)
       evidence?.reconfigure(fresh.configuration)
       epoch = fresh.policy.epoch
+      owesRevocation = true
     }
     if let update = links.containers?.newer(than: &leasesSeen) {
       evidence?.leases = update.leases
@@ -165,6 +202,7 @@ struct InspectorHandler: PacketHandler {
   }
 
   private func publish() {
+    links.accountant?.note(passed: inspector.counters.passed)
     links.published.publish(inspector.counters, flows: inspector.flowCount, sessions: inspector.sessions.count)
   }
 }
