@@ -46,7 +46,8 @@ public struct KernelFlow: Hashable, Sendable {
   /// The counts of a flow.
   public init(
     source: IPAddress, sourcePort: UInt16, destination: IPAddress, destinationPort: UInt16, replySource: IPAddress,
-    replySourcePort: UInt16, proto: UInt8, hasEnded: Bool, isCounted: Bool = true, sentPackets: UInt64, sentBytes: UInt64,
+    replySourcePort: UInt16, proto: UInt8, hasEnded: Bool, isCounted: Bool = true, sentPackets: UInt64,
+    sentBytes: UInt64,
     receivedPackets: UInt64, receivedBytes: UInt64
   ) {
     self.source = source

@@ -11,8 +11,6 @@ public struct FlowTable: Sendable {
     public static let datagram: Int64 = 120 * 1_000_000_000
     /// TCP, open or opening: an idle keep-alive connection must still be known when it speaks again.
     public static let stream: Int64 = 3_600 * 1_000_000_000
-    /// TCP and UDP that the kernel keeps to itself, should nobody tell of its end: nf_conntrack_tcp_timeout_established.
-    public static let passed: Int64 = 432_000 * 1_000_000_000
     /// Listings without a passed flow after which it is over. One may have begun before the flow was passed, another
     /// may have been disturbed.
     static let listings: UInt8 = 3
@@ -150,10 +148,7 @@ public struct FlowTable: Sendable {
 
   private func isExpired(_ index: Int32, _ now: Timestamp) -> Bool {
     let state = nodes[Int(index)].state
-    if isWithKernel(index) {
-      let missed = listing &- state.listing
-      return missed >= IdleTimeout.listings || now.since(state.lastSeen) > IdleTimeout.passed
-    }
+    if isWithKernel(index), hasVanished(index) { return true }
     let limit =
       state.key.proto != IPProtocol.tcp.rawValue
       ? IdleTimeout.datagram : state.isClosing ? IdleTimeout.closing : IdleTimeout.stream
@@ -164,6 +159,9 @@ public struct FlowTable: Sendable {
   func isWithKernel(_ index: Int32) -> Bool {
     nodes[Int(index)].state.isPassed && nodes[Int(index)].state.epoch == passEpoch
   }
+
+  /// True for a passed flow that the kernel has no more.
+  func hasVanished(_ index: Int32) -> Bool { listing &- nodes[Int(index)].state.listing >= IdleTimeout.listings }
 
   private mutating func linkNewest(_ index: Int32) {
     nodes[Int(index)].older = newest

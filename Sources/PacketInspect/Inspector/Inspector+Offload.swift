@@ -88,6 +88,8 @@ extension Inspector {
       (flow.key.isIPv4 ? Self.ipv4Header : Self.ipv6Header)
       + (flow.key.proto == IPProtocol.tcp.rawValue ? Self.tcpHeader : Self.udpHeader)
     let payload = sent > packets &* headers ? sent - packets &* headers : 0
+    let answers = kernel.receivedPackets &* headers
+    flows[index].traffic.take(received: kernel.receivedBytes > answers ? kernel.receivedBytes - answers : 0)
     flows[index].traffic.sent &+= payload
     if payload > 0, gap > FlowTraffic.quiet || flows[index].traffic.sent >= flows[index].traffic.nextLook {
       lookAtTraffic(index, payload: payload, gap: gap, now, &sink)

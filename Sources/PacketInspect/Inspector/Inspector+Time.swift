@@ -51,7 +51,11 @@ extension Inspector {
     let mayOweName = flows[index].key.proto == IPProtocol.tcp.rawValue || flows[index].quic >= 0
     if mayOweName, !flows[index].isCharged { chargeSilent(index, now, &sink) }
     endTraffic(index, now, &sink)
-    if flows.isWithKernel(index) { flows[index].accounting = .lowerBound }
+    if flows.isWithKernel(index) {
+      flows[index].accounting = .lowerBound
+      // What goes on past us would be nobody's.
+      if !flows.hasVanished(index) { owesRevocation = true }
+    }
     let flow = flows[index]
     var event = event(.flow(summary(flow)), on: index, at: flow.lastSeen)
     event.verdict = EventVerdict(action: effective(flow.action), reason: flow.reason)

@@ -74,13 +74,18 @@ extension Inspector {
     } else if let received {
       summary += " and fetched \(received)."
       evidence.append(FlagEvidence("bytes_in", Int(clamping: received)))
-      evidence.append(
-        FlagEvidence("rests_on", flows[index].serverPackets > 0 ? "packets both ways" : "acknowledgements"))
+      evidence.append(FlagEvidence("rests_on", whatTold(index)))
     } else {
       summary += "; what it fetched is not seen."
       evidence.append(FlagEvidence("rests_on", "packet sizes"))
     }
     raiseOnFlow(.uploadHeavy, summary, evidence, index, knownDestination(index), now, &sink)
+  }
+
+  /// What tells how much a flow's client received.
+  private func whatTold(_ index: Int32) -> String {
+    if flows[index].accounting != .seen { return "conntrack" }
+    return flows[index].serverPackets > 0 ? "packets both ways" : "acknowledgements"
   }
 
   mutating func raiseLiteral<Sink: EventSink>(

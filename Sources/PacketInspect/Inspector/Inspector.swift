@@ -26,6 +26,9 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   public var evidence: (any SessionEvidence)?
   /// True while the kernel may keep flows to itself: somebody accounts for their bytes and can take them back.
   public var mayOffload = false
+  /// True when passed flows are to be taken back: the policy has changed, or one was forgotten here that the kernel
+  /// still has. Whoever takes them back resets it.
+  public var owesRevocation = false
   /// A shift of a session's mix that is to be flagged with the contact that made it certain.
   var pendingShifts: [(session: Int32, shift: MixShift)] = []
   var nextFlagID: UInt64
@@ -80,9 +83,9 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   public var heldStreamBytes: Int { streams.heldBytes }
 
   /// Takes a new policy. Decisions of older epochs expire at each flow's next packet.
-  /// So do passes: whoever swaps the policy has the kernel give the passed flows back.
   public mutating func replacePolicy(_ policy: PolicySnapshot) {
     self.policy = policy
+    owesRevocation = true
     flows.passEpoch = policy.epoch
   }
 

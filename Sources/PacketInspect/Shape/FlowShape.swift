@@ -51,10 +51,11 @@ public struct FlowShape: Hashable, Sendable {
 }
 
 extension FlowState {
-  /// Bytes that came from the server, as far as anything tells. Where its packets are seen they are counted; else the
-  /// client's acknowledgements are believed, which live is all there is.
+  /// Bytes that came from the server, as far as anything tells. Where its packets are seen they are counted, by us or
+  /// by the kernel; else the client's acknowledgements are believed.
   var received: UInt64? {
     let isTCP = key.proto == IPProtocol.tcp.rawValue
+    if isTCP, accounting != .seen { return traffic.acknowledged }
     if serverPackets > 0 { return isTCP ? max(serverBytes, 1) : serverBytes }
     return isTCP ? traffic.acknowledged : nil
   }

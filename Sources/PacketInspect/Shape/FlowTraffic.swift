@@ -9,7 +9,8 @@ struct FlowTraffic: Sendable {
 
   /// Payload bytes (TCP, UDP; else behind IP) that the client sent, retransmissions included.
   var sent: UInt64 = 0
-  /// TCP: bytes that the client has acknowledged, the server's SYN apart. What it says it got: see `docs/shape.md`.
+  /// TCP: bytes that the client has acknowledged, the server's SYN apart, what it says it got (see `docs/shape.md`);
+  /// once the kernel counts, what it has counted, about.
   var acknowledged: UInt64 = 0
   /// `sent` at which the flow is looked at next.
   var nextLook: UInt64 = 0
@@ -87,6 +88,12 @@ struct FlowTraffic: Sendable {
       marks.insert(.acknowledges)
     }
     latestAcknowledgement = number
+  }
+
+  /// Takes what the kernel has counted of the answers. The client's next acknowledgement goes on from there.
+  mutating func take(received: UInt64) {
+    acknowledged = max(acknowledged, received)
+    marks.remove(.acknowledges)
   }
 
   /// Notes a packet after so many nanoseconds without one.

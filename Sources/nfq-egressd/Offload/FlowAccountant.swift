@@ -33,8 +33,9 @@ final class FlowAccountant: Sendable {
   private let queue = Mutex<QueueControl?>(nil)
 
   /// `tell` gets events: their kind and figures.
-  init(_ layout: MarkLayout, log: Logger, tell: @escaping @Sendable (String, [(name: String, value: StatValue)]) -> Void)
-  {
+  init(
+    _ layout: MarkLayout, log: Logger, tell: @escaping @Sendable (String, [(name: String, value: StatValue)]) -> Void
+  ) {
     self.layout = layout
     self.log = log
     self.tell = tell

@@ -52,9 +52,6 @@ struct InspectorHandler: PacketHandler {
   private var leasesSeen: UInt64 = 0
   private var accounts = ContiguousArray<AccountEntry>()
   private var accountsRead = 0
-  /// True when passed flows are to be taken back as soon as the kernel has all verdicts of the former policy.
-  private var owesRevocation = false
-
   /// Entries of the account taken at a look: packets wait meanwhile.
   private static let accountsPerLook = 512
 
@@ -147,9 +144,10 @@ struct InspectorHandler: PacketHandler {
     accountsRead = end
   }
 
+  /// Not before the kernel has all verdicts of the former policy: a mark that one of them writes afterwards would stay.
   mutating func noteFlush() {
-    guard owesRevocation else { return }
-    owesRevocation = false
+    guard inspector.owesRevocation else { return }
+    inspector.owesRevocation = false
     links.accountant?.revokeAll()
   }
 
@@ -158,7 +156,6 @@ struct InspectorHandler: PacketHandler {
       inspector.replacePolicy(fresh.policy)
       evidence?.reconfigure(fresh.configuration)
       epoch = fresh.policy.epoch
-      owesRevocation = true
     }
     if let update = links.containers?.newer(than: &leasesSeen) {
       evidence?.leases = update.leases

@@ -19,7 +19,7 @@ struct StrictnessTests {
   func unrecognisableKey() throws {
     #expect(
       try fixture.faults("queues: {xylophones: 1}\n") == [
-        "1:10: queues.xylophones: unknown key; the keys here are count, first, length"
+        "1:10: queues.xylophones: unknown key; the keys here are count, first, length, offload"
       ])
   }
 

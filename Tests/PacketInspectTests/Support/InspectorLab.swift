@@ -173,12 +173,17 @@ struct InspectorLab {
 
   @discardableResult
   mutating func send(_ packet: [UInt8], checksumsUnreliable: Bool = true) -> Verdict {
+    decide(packet, checksumsUnreliable: checksumsUnreliable).verdict
+  }
+
+  /// Sends a packet and tells the whole decision on it.
+  mutating func decide(_ packet: [UInt8], checksumsUnreliable: Bool = true) -> Decision {
     now = now.advanced(byNanoseconds: 1_000)
     var meta = PacketMeta(hook: hook, originalLength: packet.count, checksumsUnreliable: checksumsUnreliable)
     meta.slot = slot
     meta.inputInterface = interface
     meta.hardwareAddress = hardwareAddress
-    return inspector.inspect(packet.rawSpan, meta: meta, now: now, into: &sink).verdict
+    return inspector.inspect(packet.rawSpan, meta: meta, now: now, into: &sink)
   }
 
   /// Sends the handshake of a connection.
