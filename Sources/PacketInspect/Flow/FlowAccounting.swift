@@ -37,10 +37,13 @@ public struct KernelFlow: Hashable, Sendable {
   public var hasEnded: Bool
   /// False when its counts are not all: it began before the kernel counted.
   public var isCounted: Bool
-  /// Packets and bytes (IP) of who began it, and those that came back.
+  /// Packets of who began it.
   public var sentPackets: UInt64
+  /// Bytes (IP) of who began it.
   public var sentBytes: UInt64
+  /// Packets that came back.
   public var receivedPackets: UInt64
+  /// Bytes (IP) that came back.
   public var receivedBytes: UInt64
 
   /// The counts of a flow.
