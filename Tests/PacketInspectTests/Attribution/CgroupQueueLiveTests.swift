@@ -138,15 +138,13 @@ struct CgroupQueueLiveTests: CgroupLiveSuite {
     let slots = try #require(written)
     #expect(slots.slots == cgroups.map { CgroupSlots.Slot(path: $0.path, id: $0.id) })
 
-    var attribution = CgroupAttribution(
-      diagnosis: try SocketDiagnosis(), tree: try openTree(), rules: CgroupRules(patterns: [], agentTypes: []),
-      slots: slots)
-    let fresh = attribution.staleSlots()
+    let tree = try openTree()
+    let fresh = slots.stale(in: tree)
     #expect(fresh.isEmpty)
     cgroups[0].remove()
     cgroups[1].remove()
     unsafe mkdir(cgroups[1].directory, 0o755)
-    let stale = attribution.staleSlots()
+    let stale = slots.stale(in: tree)
     #expect(
       stale == [
         .init(slot: 1, path: cgroups[0].path, isMadeAnew: false),
@@ -155,8 +153,7 @@ struct CgroupQueueLiveTests: CgroupLiveSuite {
     unsafe mkdir(cgroups[0].directory, 0o755)
     try setup("repair")
     let mended = file.changed()
-    attribution.slots = try #require(mended)
-    let left = attribution.staleSlots()
+    let left = try #require(mended).stale(in: tree)
     #expect(left.isEmpty)
   }
 

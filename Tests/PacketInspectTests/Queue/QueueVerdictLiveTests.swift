@@ -32,8 +32,8 @@ struct QueueVerdictLiveTests {
     """
   }
 
-  @Test("A held packet stays while 10,000 later ones leave, and arrives when released", arguments: [true, false])
-  func heldPacket(byBatch: Bool) throws {
+  @Test("A held packet stays while 10,000 later ones leave, and arrives when released")
+  func heldPacket() throws {
     let rule = try LiveRule("mangle", "OUTPUT -o lo -p udp --dport 9101 -j NFQUEUE --queue-num 31")
     var socket = try QueueSocket(QueueOptions(number: 31))
     let program = try LiveProcess.python(Self.heldThenMany(port: 9101, count: 10_000))
@@ -42,7 +42,6 @@ struct QueueVerdictLiveTests {
     let deadline = WallClock.now().advanced(byNanoseconds: 25_000_000_000)
     while accepted < 10_000, WallClock.now() < deadline {
       guard case .messages = try socket.receive(waiting: true) else { continue }
-      var last: PacketID?
       while let packet = socket.next() {
         if held == nil {
           held = packet.id
@@ -50,18 +49,14 @@ struct QueueVerdictLiveTests {
           #expect(holds)
           continue
         }
-        last = packet.id
         accepted += 1
-        if !byBatch { try socket.give(PacketVerdict(accepts: true, mark: nil), to: packet.id) }
+        try socket.give(PacketVerdict(accepts: true, mark: nil), to: packet.id)
       }
-      if byBatch, let last { try socket.acceptAll(through: last) }
       try socket.flush()
     }
     #expect(program.line() == "before 0 10000")
     let holding = socket.counters
     #expect(holding.held == 1)
-    #expect(holding.batches == 0)
-    #expect((holding.batchFallbacks > 0) == byBatch)
 
     try socket.give(PacketVerdict(accepts: true, mark: nil), to: try #require(held))
     try socket.flush()
@@ -74,31 +69,6 @@ struct QueueVerdictLiveTests {
     // Nothing is left to read but refusals, if there were any.
     while case .messages = try socket.receive(waiting: true) { while socket.next() != nil {} }
     #expect(socket.counters.verdictErrors == 0)
-    _ = consume rule
-  }
-
-  @Test("With nothing held a batch is one message, and answers every packet")
-  func batch() throws {
-    let rule = try LiveRule("mangle", "OUTPUT -o lo -p udp --dport 9102 -j NFQUEUE --queue-num 31")
-    var socket = try QueueSocket(QueueOptions(number: 31))
-    let program = try LiveProcess.python(Self.heldThenMany(port: 9102, count: 999))
-    var accepted = 0
-    let deadline = WallClock.now().advanced(byNanoseconds: 25_000_000_000)
-    while accepted < 1000, WallClock.now() < deadline {
-      guard case .messages = try socket.receive(waiting: true) else { continue }
-      var last: PacketID?
-      while let packet = socket.next() {
-        last = packet.id
-        accepted += 1
-      }
-      if let last { try socket.acceptAll(through: last) }
-      try socket.flush()
-    }
-    #expect(program.line() == "before 1 999")
-    let counters = socket.counters
-    #expect(counters.batches > 0 && counters.batches == counters.sendCalls)
-    #expect(counters.batchFallbacks == 0)
-    #expect(counters.verdicts == 1000)
     _ = consume rule
   }
 
