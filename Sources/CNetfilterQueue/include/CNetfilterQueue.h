@@ -186,7 +186,4 @@ void cnfq_read_counters(const cnfq_queue *queue, cnfq_counters *counters);
 /// Names the calling thread, for tools that list threads; cut to 15 bytes.
 void cnfq_name_thread(const char *name);
 
-/// The receive buffer in force as the kernel accounts it, in bytes.
-uint32_t cnfq_receive_buffer(const cnfq_queue *queue);
-
 #endif
