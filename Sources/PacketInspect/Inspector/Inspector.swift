@@ -51,10 +51,12 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
 
   /// An inspector. `seed` keys the hash tables: secret in live use, fixed in replay, so that replay is repeatable.
   /// Flows and flags are numbered from `firstFlowID`, which a restart moves on so that no number comes twice.
+  /// `nameHash` stands for labels that destinations do not show: its key is secret in live use as well.
   /// Without `quicCryptography` QUIC is not read: its flows count as their addresses.
   public init(
     policy: PolicySnapshot, domains: Domains, quicCryptography: (any QUICCryptography)? = nil,
-    limits: InspectorLimits = InspectorLimits(), seed: UInt64 = 0x51_7c_c1_b7_27_22_0a_95, firstFlowID: UInt64 = 1
+    limits: InspectorLimits = InspectorLimits(), seed: UInt64 = 0x51_7c_c1_b7_27_22_0a_95, firstFlowID: UInt64 = 1,
+    nameHash: KeyedHash = KeyedHash(key: (0, 0))
   ) {
     self.policy = policy
     self.domains = domains
@@ -68,7 +70,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     questions = OutstandingQuestions(seed: seed)
     resolved = ResolvedNames(seed: seed)
     recentQuestions = RecentQuestions(seed: seed)
-    destinationKeys = DestinationKeyCache(seed: seed)
+    destinationKeys = DestinationKeyCache(seed: seed, hash: nameHash)
     senderSeed = seed
   }
 

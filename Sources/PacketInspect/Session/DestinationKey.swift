@@ -1,6 +1,6 @@
 /// What a destination budget counts: a registrable domain, an IPv4 address, or an IPv6 /64.
 public enum DestinationKey: Hashable, Sendable {
-  /// A registrable domain, or the whole name where it has none.
+  /// A registrable domain, or the whole name where it has none: a single label, or a public suffix.
   case domain(String)
   /// An IPv4 address.
   case v4(UInt32)
@@ -13,10 +13,15 @@ public enum DestinationKey: Hashable, Sendable {
     self = canonical.isIPv4 ? .v4(canonical.v4) : .v6(canonical.high)
   }
 
-  /// The key of a name.
-  public init(_ name: HostName, registrable: some RegistrableDomains) {
+  /// The key of a name. Keys are kept and shown: with `hash`, a name that has no registrable domain shows none of its
+  /// labels that are encoded, whatever is configured for names in events.
+  public init(_ name: HostName, registrable: some RegistrableDomains, hash: KeyedHash? = nil) {
     let length = registrable.registrableLength(of: name)
-    self = .domain(length > 0 && length < name.count ? name.suffix(length).text : name.text)
+    if length == 0, let hash {
+      self = .domain(hash.redacted(name, registrable: 0, .encoded))
+    } else {
+      self = .domain(length > 0 && length < name.count ? name.suffix(length).text : name.text)
+    }
   }
 
   /// As events write it.

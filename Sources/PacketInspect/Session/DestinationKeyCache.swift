@@ -11,8 +11,13 @@ struct DestinationKeyCache: Sendable {
   private var names: [HostName] = []
   private var keys: [DestinationKey?] = []
   private let seed: UInt64
+  private let hash: KeyedHash
 
-  init(seed: UInt64) { self.seed = seed }
+  /// `seed` keys the table, `hash` what is not shown of a name.
+  init(seed: UInt64, hash: KeyedHash) {
+    self.seed = seed
+    self.hash = hash
+  }
 
   /// The key of a name.
   mutating func key(of name: HostName, registrable: some RegistrableDomains) -> DestinationKey {
@@ -23,7 +28,7 @@ struct DestinationKeyCache: Sendable {
     let mixed = (name.hash ^ seed) &* 0xd6e8_feb8_6659_fd93
     let slot = Int(truncatingIfNeeded: mixed >> 40) & (Self.slots - 1)
     if let known = keys[slot], names[slot] == name { return known }
-    let key = DestinationKey(name, registrable: registrable)
+    let key = DestinationKey(name, registrable: registrable, hash: hash)
     names[slot] = name
     keys[slot] = key
     return key

@@ -24,8 +24,7 @@ struct CarriedText {
   private(set) var isPrintable = true
   /// Decimal digits and nothing else were seen: a number, whatever it decodes to.
   private(set) var isNumber = true
-  private var held: UInt32 = 0
-  private var bits: UInt32 = 0
+  private var octets = OctetAssembler()
   /// What structure the text has that is an identifier's: letters, a colon, digits.
   private var identifier = Identifier.letters
 
@@ -33,11 +32,7 @@ struct CarriedText {
 
   /// Takes one character's worth of bits.
   mutating func take(_ value: UInt8, width: UInt32) {
-    held = held << width | UInt32(value)
-    bits += width
-    guard bits >= 8 else { return }
-    bits -= 8
-    let byte = UInt8(truncatingIfNeeded: held >> bits)
+    guard let byte = octets.take(value, width: width) else { return }
     let weight = Int(Self.weights[Int(byte)])
     if weight == 0 { isPrintable = false }
     evidence += weight

@@ -16,17 +16,12 @@ struct DecodedBytes {
     case .base64, .base64url: width = 6
     case .plain, .percent, .binary: return
     }
-    var held: UInt32 = 0
-    var bits: UInt32 = 0
+    var octets = OctetAssembler()
     for index in range {
       guard let value = Self.value(bytes.byte(at: index), width) else { continue }
-      held = held << width | UInt32(value)
-      bits += width
-      if bits >= 8 {
-        bits -= 8
-        take(UInt8(truncatingIfNeeded: held >> bits))
-        if count >= Self.limit { return }
-      }
+      guard let octet = octets.take(value, width: width) else { continue }
+      take(octet)
+      if count >= Self.limit { return }
     }
   }
 

@@ -110,7 +110,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     if !hello.alpn.isEmpty {
       json.key("client_alpns")
       json.openArray()
-      for name in hello.alpn { json.value(Self.printable(name)) }
+      for name in hello.alpn { json.value(names.text(ofWord: name, isRegistered: ApplicationProtocols.contains(name))) }
       json.closeArray()
     }
     json.close()
@@ -132,7 +132,9 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
         json.member("type", 16)
         json.key("values")
         json.openArray()
-        for name in hello.alpn { json.value(Self.printable(name)) }
+        for name in hello.alpn {
+          json.value(names.text(ofWord: name, isRegistered: ApplicationProtocols.contains(name)))
+        }
         json.closeArray()
         json.close()
         json.closeArray()
@@ -146,7 +148,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     json.open()
     if let name = head.destinationName { json.member("hostname", names.text(name, redaction)) }
     if let port = head.port { json.member("http_port", port) }
-    json.member("http_method", Self.printable(head.method))
+    json.member("http_method", names.text(ofWord: head.method, isRegistered: HTTPMethod.isKnown(head.method)))
     json.member("protocol", head.isHTTP2 ? "HTTP/2" : "HTTP/1.\(head.minorVersion)")
     json.close()
   }
@@ -307,11 +309,6 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     json.openArray()
     for name in oddities.names { json.value(name) }
     json.closeArray()
-  }
-
-  /// Bytes that a client chose, as ASCII; anything else becomes a question mark.
-  private static func printable(_ bytes: [UInt8]) -> String {
-    String(decoding: bytes.map { $0 >= 0x20 && $0 < 0x7f ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
   }
 
   private static func name(ofProtocol number: UInt8) -> String {

@@ -13,21 +13,7 @@ public struct NameText: Sendable {
   /// The name, redacted as `redaction` says.
   public func text(_ name: HostName, _ redaction: LabelRedaction) -> String {
     guard redaction != .never, redaction == .all || mayBeEncoded(name) else { return name.text }
-    let bytes = name.rawSpan
-    let registrable = registrable(name)
-    let shape = NameShape(name, registrable: registrable)
-    let end = NameShape.below(name, registrable)
-    var parts: [String] = []
-    NameShape.forEachLabel(bytes, end) { label in
-      let encoding = shape.encoding(bytes, label)
-      if redaction == .all || encoding.isEncoded {
-        parts.append("\(encoding.rawValue)~\(label.count)~\(Self.hexadecimal(hash.hash(bytes, label)))")
-      } else {
-        parts.append(HostName.text(bytes, label))
-      }
-    }
-    if end < name.count { parts.append(HostName.text(bytes, (end > 0 ? end + 1 : 0)..<name.count)) }
-    return parts.joined(separator: ".")
+    return hash.redacted(name, registrable: registrable(name), redaction)
   }
 
   /// The shape of a name.
@@ -39,8 +25,12 @@ public struct NameText: Sendable {
     return shape.encodedLabels > 0 || shape.carriesText || shape.uniformLabels > 0
   }
 
-  private static func hexadecimal(_ value: UInt64) -> String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
+  /// A word of a protocol that a client chooses freely: as it is when it is one of those that are registered, else its
+  /// class, length and hash. Anything could stand there.
+  func text(ofWord word: [UInt8], isRegistered: Bool) -> String {
+    guard !isRegistered else { return String(decoding: word, as: UTF8.self) }
+    let span = word.rawSpan
+    let range = 0..<word.count
+    return hash.redacted(span, range, as: NameShape.encoding(span, range))
   }
 }

@@ -39,19 +39,21 @@ struct Replay: ParsableCommand {
       HostServices.complain("\(capture): \(error.description)")
       throw ExitCode(1)
     }
-    var inspector = Inspector(policy: policy, domains: host.suffixes, quicCryptography: host.quic)
+    // Whoever has the capture has the names; from the output alone nobody can find out the key or try names.
+    let digest = host.digest.sha256(bytes)
+    let words = stride(from: 0, to: 16, by: 8).map { start in
+      digest[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+    let key = (words[0], words[1])
+    var inspector = Inspector(
+      policy: policy, domains: host.suffixes, quicCryptography: host.quic, nameHash: KeyedHash(key: key))
     let summary: ReplaySummary
     if facts {
       var sink = FactPrinter(digest: host.digest)
       summary = ReplayDriver.replay(bytes.rawSpan, through: &inspector, into: &sink)
       sink.flush()
     } else {
-      // Whoever has the capture has the names; from the output alone nobody can find out the key or try names.
-      let digest = host.digest.sha256(bytes)
-      let key = stride(from: 0, to: 16, by: 8).map { start in
-        digest[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) }
-      }
-      var sink = EventPrinter(digest: host.digest, names: NameText(key: (key[0], key[1]), domains: host.suffixes))
+      var sink = EventPrinter(digest: host.digest, names: NameText(key: key, domains: host.suffixes))
       summary = ReplayDriver.replay(bytes.rawSpan, through: &inspector, into: &sink)
       sink.flush()
       report(summary, inspector.counters, sessions: inspector.sessions.count)

@@ -7,8 +7,9 @@ struct HostServices {
   let digest: LibcryptoDigest
   let quic: LibcryptoQUIC
 
-  /// Opens them, or says what is missing and exits 1.
+  /// Opens them, or says what is missing and exits 1. From here on a crash tells nothing of what is read.
   static func open() throws -> HostServices {
+    PrivateMemory.keep()
     guard let suffixes = try? PublicSuffixes() else {
       complain("no public suffix list can be opened; install the package publicsuffix")
       throw ExitCode(1)

@@ -33,8 +33,9 @@ struct Daemon {
     let events = try openEvents(configuration)
     var signals = Signals()
     let ring = HandoverRing<Event>(capacity: configuration.limits.eventRing)
+    let nameKey = (random.next(), random.next())
     let writer = EventWriter(
-      ring: ring, digest: digest, names: NameText(key: (random.next(), random.next()), domains: suffixes), log: log)
+      ring: ring, digest: digest, names: NameText(key: nameKey, domains: suffixes), log: log)
     guard let writerThread = writer.start(events) else { throw Failure(description: "no thread for events") }
     defer {
       writer.stop()
@@ -64,7 +65,8 @@ struct Daemon {
       policy: mailbox, control: desk.mailbox, store: keeper?.writer, containers: leases, accountant: accountant,
       waitsForStore: configuration.store.durability == .strict)
     let queue = try startQueue(
-      configuration, policy.snapshot, layout, ring, links, keeper?.sessions ?? [], seed: random.next())
+      configuration, policy.snapshot, layout, ring, links, keeper?.sessions ?? [], seed: random.next(),
+      nameHash: KeyedHash(key: nameKey))
     // From here on whatever goes wrong ends in order: every packet gets its verdict, every change is written.
     var trouble: (any Error)?
     var watcher: ContainerWatcher?
@@ -142,7 +144,7 @@ struct Daemon {
 
   private func startQueue(
     _ configuration: Configuration, _ policy: PolicySnapshot, _ layout: MarkLayout, _ ring: HandoverRing<Event>,
-    _ links: HandlerLinks, _ stored: [StoredSession], seed: UInt64
+    _ links: HandlerLinks, _ stored: [StoredSession], seed: UInt64, nameHash: KeyedHash
   ) throws -> RunningQueue {
     var options = QueueOptions(number: configuration.queues.first)
     options.length = configuration.queues.length
@@ -153,7 +155,8 @@ struct Daemon {
     // Unique across restarts and below 2^53, beyond which JSON readers round: seconds, then a count.
     let firstFlow = UInt64(max(0, WallClock.now().nanoseconds / 1_000_000_000)) << 20
     var inspector = Inspector(
-      policy: policy, domains: suffixes, quicCryptography: quic, limits: limits, seed: seed, firstFlowID: firstFlow)
+      policy: policy, domains: suffixes, quicCryptography: quic, limits: limits, seed: seed, firstFlowID: firstFlow,
+      nameHash: nameHash)
     inspector.takeUp(stored)
     let end = EndFlag()
     let handler = InspectorHandler(

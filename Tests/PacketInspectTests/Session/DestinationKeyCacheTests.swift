@@ -19,7 +19,7 @@ struct DestinationKeyCacheTests {
   @Test("a name met again is not looked up again, in whatever case it comes")
   func remembers() throws {
     let domains = LastTwoLabels()
-    var cache = DestinationKeyCache(seed: 1)
+    var cache = DestinationKeyCache(seed: 1, hash: KeyedHash(key: (1, 2)))
     let name = try #require(HostName("www.example.com"))
     let again = try #require(HostName("WWW.Example.COM"))
     #expect(cache.key(of: name, registrable: domains) == .domain("example.com"))
@@ -30,7 +30,7 @@ struct DestinationKeyCacheTests {
   @Test("names that share a slot each get their own key")
   func keepsNamesApart() throws {
     let domains = LastTwoLabels()
-    var cache = DestinationKeyCache(seed: 2)
+    var cache = DestinationKeyCache(seed: 2, hash: KeyedHash(key: (1, 2)))
     // Four times as many names as slots: most of them displace another, twice over.
     let names = try (0..<4 * DestinationKeyCache.slots).map { try #require(HostName("a.host\($0).com")) }
     for _ in 0..<2 {

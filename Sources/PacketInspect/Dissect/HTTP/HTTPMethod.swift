@@ -31,6 +31,13 @@ enum HTTPMethod {
     return value
   }
 
+  /// True for a method that servers meet.
+  static func isKnown(_ method: [UInt8]) -> Bool {
+    var value: UInt128 = 0
+    for byte in method { value = value << 8 | UInt128(byte) }
+    return method.count <= 16 && packed.contains(value)
+  }
+
   /// Compares the bytes from `start` with the known methods. No known method is longer than 16 bytes.
   static func match(_ stream: RawSpan, from start: Int) -> Match {
     var value: UInt128 = 0

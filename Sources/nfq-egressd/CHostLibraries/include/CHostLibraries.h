@@ -75,4 +75,9 @@ int chost_quic_block(const chost_quic *quic, const uint8_t *key, const uint8_t *
 int chost_quic_unseal(const chost_quic *quic, const uint8_t *key, const uint8_t *nonce, const uint8_t *header,
                       size_t header_length, const uint8_t *sealed, size_t sealed_length, uint8_t *plain);
 
+// Lets nothing of this process's memory be written anywhere when it crashes: no core file, neither by the kernel nor by
+// what `core_pattern` names, and with `no_backtrace` no handler that prints registers and what they point to. 0, or an
+// errno.
+int chost_keep_memory_private(int no_backtrace);
+
 #endif
