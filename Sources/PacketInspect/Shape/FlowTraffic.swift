@@ -38,6 +38,7 @@ struct FlowTraffic: Sendable {
     static let judgedOpaque = Marks(rawValue: 16)
     static let polled = Marks(rawValue: 32)
     static let reports = Marks(rawValue: 64)
+    static let store = Marks(rawValue: 128)
   }
 
   /// True for a destination whose regular calls and uploads are ordinary work.
@@ -54,6 +55,11 @@ struct FlowTraffic: Sendable {
   var isReportedTo: Bool {
     get { marks.contains(.reports) }
     set { set(.reports, newValue) }
+  }
+  /// True for a destination where the session's type is expected to put whole files.
+  var isStore: Bool {
+    get { marks.contains(.store) }
+    set { set(.store, newValue) }
   }
   /// True when it was flagged as upload-heavy.
   var isUploadFlagged: Bool {

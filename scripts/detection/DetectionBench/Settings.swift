@@ -18,7 +18,7 @@ struct Settings {
   /// Prints the summary of every flag on a benign session.
   var explains = false
   static let usage = """
-    usage: DetectionBench [--seeds tuning|evaluation] [--sessions N] [--attacks N] [--mix-sessions N]
+    usage: DetectionBench [--seeds tuning|evaluation|FIRST] [--sessions N] [--attacks N] [--mix-sessions N]
                           [--tables benign,attacks,mix] [--concentration K] [--rate A] [--distance D]
                           [--beacon-minutes M] [--gap S] [--explain yes] | cost
     """
@@ -30,6 +30,7 @@ struct Settings {
       switch option {
       case "--seeds" where value == "tuning": firstSeed = Self.tuningSeed
       case "--seeds" where value == "evaluation": firstSeed = Self.evaluationSeed
+      case "--seeds": guard let n = UInt64(value), n < 1 << 48 else { return nil }; firstSeed = n
       case "--sessions": guard let n = Self.count(value) else { return nil }; sessions = n
       case "--attacks": guard let n = Self.count(value) else { return nil }; attacks = n
       case "--mix-sessions": guard let n = Self.count(value) else { return nil }; mixSessions = n
