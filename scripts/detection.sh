@@ -10,7 +10,8 @@ usage() {
   cat <<'END'
 usage: detection.sh [OPTIONS] | cost | --help
 
-  --seeds tuning|evaluation   which sessions (default evaluation: none of them was ever tuned on)
+  --seeds tuning|evaluation|FIRST
+                              which sessions (default evaluation: none of them was ever tuned on)
   --sessions N                benign sessions, of five types in turn (default 2000)
   --attacks N                 attacked sessions a row (default 100)
   --mix-sessions N            sessions a row of the shifts of the mix (default 200)

@@ -24,6 +24,16 @@ extension Inspector {
     flows[index].traffic.marks[.service] = isService
     flows[index].traffic.marks[.polled] = isService || KnownServices.isPolled(category)
     flows[index].traffic.marks[.reportedTo] = KnownServices.isReportedTo(category)
+    flows[index].traffic.marks[.store] =
+      KnownServices.isStore(key, category) && sessions.isExpected(category, of: flows[index].session)
+  }
+
+  /// Bytes from which on a flow or request may be upload-heavy.
+  private func uploadThreshold(_ index: Int32) -> UInt64 {
+    let bytes = sessions[flows[index].session].shapePolicy.uploadBytes
+    guard flows[index].traffic.marks[.store] else { return bytes }
+    let (more, isTooMuch) = bytes.multipliedReportingOverflow(by: KnownServices.storeFactor)
+    return isTooMuch ? .max : more
   }
 
   /// Takes a contact that is not a destination's first.
@@ -68,7 +78,7 @@ extension Inspector {
     judgeUpload(index, now, &sink)
     countVolume(index, now, &sink)
     let sent = flows[index].traffic.sent
-    let threshold = sessions[flows[index].session].shapePolicy.uploadBytes
+    let threshold = uploadThreshold(index)
     let next = min(sent &* 2, sent &+ FlowTraffic.lookInterval)
     flows[index].traffic.nextLook = sent < threshold ? min(next, threshold) : next
   }
@@ -159,14 +169,15 @@ extension Inspector {
   /// Flags a flow that sends much more than it fetches. Towards a service, whose connections carry one prompt after the
   /// other, each exchange counts by itself.
   private mutating func judgeUpload<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
-    let policy = sessions[flows[index].session].shapePolicy
+    let threshold = uploadThreshold(index)
     let traffic = flows[index].traffic
-    guard !traffic.marks[.uploadFlagged], traffic.sent >= policy.uploadBytes else { return }
+    guard !traffic.marks[.uploadFlagged], traffic.sent >= threshold else { return }
     var (out, back) = (traffic.sent, flows[index].received)
     if traffic.marks[.service] { (out, back) = exchange(index, at: traffic.sent) }
-    guard out >= policy.uploadBytes else { return }
+    guard out >= threshold else { return }
     if let back {
-      guard Double(out) >= policy.uploadRatio * Double(back) else { return }
+      let ratio = sessions[flows[index].session].shapePolicy.uploadRatio
+      guard Double(out) >= ratio * Double(back) else { return }
     } else {
       guard isMadeOfLarge(index) else { return }
     }
@@ -177,7 +188,7 @@ extension Inspector {
   mutating func noteDeclared<Sink: EventSink>(
     _ index: Int32, _ bytes: UInt64, _ outcome: ContactOutcome, _ now: Timestamp, _ sink: inout Sink
   ) {
-    guard bytes >= sessions[flows[index].session].shapePolicy.uploadBytes, outcome.destination?.isExternal == true,
+    guard bytes >= uploadThreshold(index), outcome.destination?.isExternal == true,
       !flows[index].traffic.marks[.uploadFlagged]
     else { return }
     raiseUpload(index, bytes, nil, isDeclared: true, now, &sink)

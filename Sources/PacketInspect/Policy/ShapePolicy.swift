@@ -8,7 +8,8 @@ public struct ShapePolicy: Hashable, Sendable {
   public var uniqueLabels = 200
   /// The time over which names are counted, in nanoseconds.
   public var labelWindow: Int64 = 3_600_000_000_000
-  /// Bytes sent in one flow or request from which on it may be called upload-heavy.
+  /// Bytes sent in one flow or request from which on it may be called upload-heavy; four times that to names in
+  /// `cloud-provider`, `code-hosting` and `package-registry` where the type's baseline lists the category.
   public var uploadBytes: UInt64 = 50_000_000
   /// Sent over received from which on such a flow is upload-heavy.
   public var uploadRatio: Double = 5
@@ -20,8 +21,9 @@ public struct ShapePolicy: Hashable, Sendable {
   public var dripUploads = 200
   /// Contacts at regular intervals from which on they may be a beacon.
   public var beaconContacts = 12
-  /// Time for which they must have been regular, in nanoseconds.
-  public var beaconSpan: Int64 = 1_800 * 1_000_000_000
+  /// Time for which they must have been regular, in nanoseconds. Jobs are asked after for up to half an hour, few for
+  /// longer.
+  public var beaconSpan: Int64 = 2_700 * 1_000_000_000
   /// Median deviation of the intervals, as a share of their median, up to which they are regular. Uniform jitter of
   /// ±20 % has a tenth.
   public var beaconJitter = 0.1

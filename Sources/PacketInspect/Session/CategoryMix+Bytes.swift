@@ -17,9 +17,10 @@ extension CategoryMix {
     writer.put(startsMade)
     writer.put(flags)
     writer.put(UInt8(isHeld ? 1 : 0))
-    let used = (0..<width).filter { (cells[$0] > 0 || isRisen($0)) && $0 < names.count }
+    let last = lastOrdinary.map { Int($0.rawValue) }
+    let used = (0..<width).filter { (cells[$0] > 0 || isRisen($0) || $0 == last) && $0 < names.count }
     writer.put(lastGroup?.rawValue ?? .max)
-    writer.put(lastOrdinary.flatMap { last in used.firstIndex(of: Int(last.rawValue)) }.map { UInt8($0) } ?? .max)
+    writer.put(last.flatMap { used.firstIndex(of: $0) }.map { UInt8($0) } ?? .max)
     for place in 0..<4 { writer.put(groupRepeats.weights[place].bitPattern) }
     for place in 0..<4 { writer.put(ordinaryRepeats.weights[place].bitPattern) }
     writer.put(UInt8(used.count))

@@ -135,9 +135,8 @@ public struct CategoryMix: Sendable, Hashable {
         let unknown = min(MixTest.rises[bet].unknown, 0.81 * ordinary)
         let outlets = min(MixTest.rises[bet].outlets, 0.09 * ordinary + (bet == 2 ? 0.81 * ordinary : 0))
         let risen = g == 0 ? mean - unknown - outlets : g == 1 ? mean + unknown : mean + outlets
-        let supposed =
-          (isSame ? chance : 0)
-          + (1 - chance) * (MixTest.changedConcentration * risen + seen) / (MixTest.changedConcentration + since)
+        // It repeats nothing: a session that clings to one group then wins nothing by it.
+        let supposed = (MixTest.changedConcentration * risen + seen) / (MixTest.changedConcentration + since)
         capital[bet] *= Float(supposed * scale)
       }
       if group == .ordinary {
@@ -218,9 +217,10 @@ public struct CategoryMix: Sendable, Hashable {
     let distance = moves.reduce(0) { $0 + abs($1.to - $1.from) } / 2
     guard distance >= policy.minimumDistance else { return nil }
     if flags > 0 {
-      // Back to what the type does is nothing to flag.
+      // Back to what the type does, or half of the way, is nothing to flag.
       let away = moves.reduce(0) { $0 + abs($1.to - policy.baseline.share(of: $1.category)) } / 2
-      guard away >= policy.minimumDistance else { return nil }
+      let before = moves.reduce(0) { $0 + abs($1.from - policy.baseline.share(of: $1.category)) } / 2
+      guard away >= max(policy.minimumDistance, before / 2) else { return nil }
     }
     let change = starts[likeliest].start
     let shift = MixShift(

@@ -97,6 +97,9 @@ public struct MixBaseline: Hashable, Sendable {
     return place < width ? groups[place] : .unknown
   }
 
+  /// True for a category that is expected by itself, not only since any agent has a little of everything.
+  func lists(_ category: Category) -> Bool { shares[category].map { $0 > 0 } == true }
+
   /// False for a category that the test passes over: followers that the baseline does not list.
   public func counts(_ category: Category) -> Bool { group(of: category) != .follower }
 

@@ -7,8 +7,10 @@ enum MixTest {
   /// Alternatives that the test bets on: `unknown` has risen by about a fifth, by two fifths; outlets have risen; the
   /// ordinary have changed among themselves.
   static let bets = 4
-  /// Their shares of the stake. Most is on `unknown`, since what an agent must not reach is rarely on a list.
-  static let stakes: [Double] = [0.4418, 0.4418, 0.0564, 0.06]
+  /// Their shares of the stake. Most is on much more of `unknown`, since what an agent must not reach is rarely on a
+  /// list, and a large rise is what has to be found soon. Outlets need little: they are expected so seldom that a few
+  /// contacts win all.
+  static let stakes: [Double] = [0.2, 0.74, 0.02, 0.04]
   /// By how much each of the first three has `unknown` and outlets risen.
   static let rises: [(unknown: Double, outlets: Double)] = [(0.2, 0.02), (0.4, 0.02), (0, 0.25)]
   /// Contacts that the supposed mix after a change is worth: what follows soon outweighs it.
@@ -18,37 +20,29 @@ enum MixTest {
   /// A session's tasks differ among the ordinary categories as if each had its own mix from so many contacts.
   static let taskConcentration = 15.0
   /// The same for the three groups: tasks hardly change how much is unknown.
-  static let groupTaskConcentration = 1_000.0
-  /// Contacts that a session's own past is worth at most.
-  static let pastCap = 400.0
-  /// Once flagged a session is judged by its own past; the baseline is worth this many contacts.
-  static let flaggedConcentration = 6.0
+  static let groupTaskConcentration = 3_000.0
+  /// Contacts that a session's own past is worth at most: more would promise that sessions never drift.
+  static let pastCap = 200.0
+  /// Once flagged a session is judged by its own past; the baseline is worth this many contacts. More, and what stays
+  /// away from a category that the baseline has most of is flagged again for the same shift.
+  static let flaggedConcentration = 2.0
   /// Supposed shares of contacts that merely repeat the last one's group; what they weigh beforehand.
   static let repeats: [Double] = [0, 0.15, 0.35, 0.6]
-  static let groupRepeatPrior: [Double] = [0.65, 0.18, 0.1, 0.07]
+  static let groupRepeatPrior: [Double] = [0.75, 0.15, 0.07, 0.03]
   static let ordinaryRepeatPrior: [Double] = [0.4, 0.2, 0.2, 0.2]
   /// Tasks hold on to one ordinary category more than to a group.
   static let ordinaryRepeatFactor = 1.2
   /// Each supposed share keeps this weight whatever was seen: sessions change their ways.
-  static let groupRepeatFloor = 0.001
+  static let groupRepeatFloor = 0.0001
   static let ordinaryRepeatFloor = 0.02
-  /// Suspected changes, of those that share the later part of the stake evenly: with the spacing some 1,000 contacts.
-  static let evenStarts = 256
-  static let evenStake = 0.6
+  /// The suspected change that has half of the stake before it: with the spacing after 240 contacts, a usual session.
+  static let middleStart = 60.0
 
-  /// The stake of the suspected change of this number; over all numbers their sum is at most one. A part is spread
-  /// evenly over a usual session, the rest over 8, 16, 32 ... with weights 1/2, 1/6, 1/12 ...: no change is too late.
+  /// The stake of the suspected change of this number. Over all numbers their sum is one, since with m the middle it is
+  /// m / (n + m) - m / (n + 1 + m): each is worth the more the sooner, and none is too late.
   static func stake(_ number: Int) -> Double {
-    var first = 0
-    var size = 8
-    var level = 0
-    while number >= first &+ size, level < 40 {
-      first &+= size
-      size &*= 2
-      level &+= 1
-    }
-    let tail = (1 - evenStake) / (Double((level + 1) * (level + 2)) * Double(size))
-    return number < evenStarts ? tail + evenStake / Double(evenStarts) : tail
+    let place = Double(number) + middleStart
+    return middleStart / (place * (place + 1))
   }
 }
 

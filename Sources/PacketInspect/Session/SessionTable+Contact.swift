@@ -13,6 +13,11 @@ extension SessionTable {
   /// How long a destination must have been silent to count in the session's mix; nil where that is not watched.
   func mixGap(_ index: Int32) -> Int64? { sessions[Int(index)].mixGap }
 
+  /// True for a category that the baseline of the session's type lists.
+  func isExpected(_ category: Category, of index: Int32) -> Bool {
+    sessions[Int(index)].mixPolicy?.baseline.lists(category) == true
+  }
+
   /// Takes a contact into a session's budget, which remembers at most `limit` destinations.
   public mutating func contact(
     _ index: Int32, _ key: DestinationKey, _ evidence: Evidence, _ category: Category = .unknown, limit: Int,

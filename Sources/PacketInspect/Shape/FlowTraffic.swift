@@ -48,6 +48,8 @@ struct FlowTraffic: Sendable {
     static let polled = Marks(rawValue: 32)
     /// Pages report to its destination, many of them by nature.
     static let reportedTo = Marks(rawValue: 64)
+    /// The session's type is expected to put whole files to its destination.
+    static let store = Marks(rawValue: 128)
 
     subscript(_ mark: Marks) -> Bool {
       get { contains(mark) }

@@ -1,7 +1,7 @@
 /// Services that agents' tools call regularly, or send much to, without anything being wrong: models and telemetry.
 ///
-/// By category, and by registrable domain for where no category list is configured. This only exempts from what such calls look like (`beacon`, `drip`,
-/// and sums over a connection or a day); budgets, deny-lists and single large uploads know no exemption. Whoever sends
+/// By category, and by registrable domain for where no category list is configured. This only exempts from what such
+/// calls look like (`beacon`, `drip`, and sums over a connection or a day); budgets, deny-lists and single large uploads know no exemption. Whoever sends
 /// through one of these is not seen here: they take anybody's data.
 enum KnownServices {
   static let domains: Set<String> = [
@@ -22,6 +22,18 @@ enum KnownServices {
 
   /// What pages bring along and report to.
   private static let reports = bits(["advertising-and-tracking"])
+
+  /// Where whole files are put: object storage, repositories, registries.
+  private static let stores = bits(["cloud-provider", "code-hosting", "package-registry"])
+  /// How often `uploadBytes` may be put there, in one flow, by a type whose baseline lists the category.
+  static let storeFactor: UInt64 = 4
+
+  /// True for a name where large uploads are what the destination is for. Whether they are the agent's business its
+  /// type tells. An address is none, whatever name it claims.
+  static func isStore(_ key: DestinationKey, _ category: Category) -> Bool {
+    guard case .domain = key else { return false }
+    return stores & bit(category) != 0
+  }
 
   /// True when regular calls alone are ordinary.
   static func isPolled(_ category: Category) -> Bool { polled & bit(category) != 0 }

@@ -275,6 +275,46 @@ struct TrafficTests {
     }
   }
 
+  @Test("what is put into a store that the type is expected to use may be four times as large, and no more")
+  func stores() throws {
+    for (name, isListed, flagsAt50, flagsAt200) in [
+      ("cloud-provider", true, false, true), ("cloud-provider", false, true, true), ("paste", true, true, true),
+    ] {
+      var parts = TestPolicy().snapshot.parts
+      let category = try #require(parts.categories.names.category(named: name))
+      let api = try #require(parts.categories.names.category(named: "api"))
+      let list = parts.categories.addList(CategoryList(source: "test", category: category))
+      parts.categories.insert(host("bucket.example"), list: list, line: 1)
+      parts.agentTypes["research"]?.mix = MixPolicy(try #require(MixBaseline([isListed ? category : api: 0.9])))
+      var lab = InspectorLab()
+      lab.inspector.replacePolicy(PolicySnapshot(parts, epoch: 2))
+      let connection = greeted(&lab, "bucket.example")
+      upload(&lab, connection, 60_000_000)
+      #expect(lab.flags.contains(.uploadHeavy) == flagsAt50, "\(name) \(isListed)")
+      upload(&lab, connection, 139_000_000)
+      #expect(lab.flags.contains(.uploadHeavy) == flagsAt50, "\(name) \(isListed)")
+      upload(&lab, connection, 2_000_000)
+      #expect(lab.flags.contains(.uploadHeavy) == flagsAt200, "\(name) \(isListed)")
+    }
+  }
+
+  @Test("who only says that it is a store is none")
+  func claimedStore() throws {
+    var parts = TestPolicy().snapshot.parts
+    let category = try #require(parts.categories.names.category(named: "cloud-provider"))
+    let list = parts.categories.addList(CategoryList(source: "test", category: category))
+    parts.categories.insert(host("bucket.example"), list: list, line: 1)
+    parts.agentTypes["research"]?.mix = MixPolicy(try #require(MixBaseline([category: 0.9])))
+    var lab = InspectorLab()
+    lab.inspector.replacePolicy(PolicySnapshot(parts, epoch: 2))
+    let connection = TCPClient("93.184.216.40:443", from: lab.freshEndpoint())
+    lab.open(connection)
+    lab.send(connection.segment(hello("bucket.example")))
+    lab.send(connection.answered(3_000, at: 600))
+    upload(&lab, connection, 60_000_000)
+    #expect(lab.flags.contains(.uploadHeavy))
+  }
+
   @Test("hostile lengths and times count for something and stop nothing")
   func hostile() {
     var lab = InspectorLab()

@@ -6,7 +6,7 @@ struct Settings {
   /// Where seeds begin. Those of tuning and evaluation are far apart: no session was tuned on that is evaluated.
   var firstSeed = Self.evaluationSeed
   static let tuningSeed: UInt64 = 1
-  static let evaluationSeed: UInt64 = 50_000_000
+  static let evaluationSeed: UInt64 = 300_000_000
   var tables: Set<String> = ["benign", "attacks", "mix"]
   var concentration: Double?
   var falsePositiveRate: Double?
@@ -18,7 +18,7 @@ struct Settings {
   /// Prints the summary of every flag on a benign session.
   var explains = false
   static let usage = """
-    usage: DetectionBench [--seeds tuning|evaluation] [--sessions N] [--attacks N] [--mix-sessions N]
+    usage: DetectionBench [--seeds tuning|evaluation|FIRST] [--sessions N] [--attacks N] [--mix-sessions N]
                           [--tables benign,attacks,mix] [--concentration K] [--rate A] [--distance D]
                           [--beacon-minutes M] [--gap S] [--explain yes] | cost
     """
@@ -30,6 +30,7 @@ struct Settings {
       switch option {
       case "--seeds" where value == "tuning": firstSeed = Self.tuningSeed
       case "--seeds" where value == "evaluation": firstSeed = Self.evaluationSeed
+      case "--seeds": guard let n = UInt64(value), n < 1 << 48 else { return nil }; firstSeed = n
       case "--sessions": guard let n = Self.count(value) else { return nil }; sessions = n
       case "--attacks": guard let n = Self.count(value) else { return nil }; attacks = n
       case "--mix-sessions": guard let n = Self.count(value) else { return nil }; mixSessions = n
