@@ -88,13 +88,19 @@ public struct QUICFlow: Sendable {
   /// early data is about ten.
   public static let maximumWaiting = 64
 
+  /// Times that keys are tried on the Initial packets of one datagram. One of an ID that is not known is tried with each
+  /// connection's keys, and a datagram may hold several; what is beyond this is dropped.
+  public static let maximumOpenings = 24
+  /// The same in one second of a socket: many times what 16 handshakes with losses take.
+  public static let maximumOpeningsPerSecond = 256
+
   /// What became of an Initial packet.
   public enum Opening: Sendable {
     /// It belongs to this connection and did this to its stream.
     case opened(connection: Int, CryptoStream.Outcome)
     /// No keys open it.
     case unopened
-    /// It would begin one connection too many.
+    /// It would begin one connection too many, or keys were tried too often.
     case noRoom
   }
 
@@ -102,6 +108,9 @@ public struct QUICFlow: Sendable {
   public internal(set) var connections: [QUICConnection] = []
   /// Datagrams accepted while nothing was judged.
   public internal(set) var waiting = 0
+  /// Times that keys were tried since `second` began.
+  private var openings = 0
+  private var second: Int64 = 0
 
   /// True while a hello is awaited.
   public var isAssembling: Bool { connections.contains { $0.isAssembling } }
@@ -111,10 +120,11 @@ public struct QUICFlow: Sendable {
   /// Opens an Initial packet: with the keys of its ID if they are known, with those of each connection that may have
   /// moved to an ID of the server's choice, at last with keys of its own.
   ///
-  /// With `isReplay` the longest silent place is given up when there is none: a capture cannot send again.
+  /// With `isReplay` the longest silent place is given up when there is none: a capture cannot send again. `left` counts
+  /// the datagram's openings down from `maximumOpenings`.
   mutating func open(
     _ header: QUICLongHeader, _ datagram: RawSpan, _ cryptography: any QUICCryptography, isReplay: Bool,
-    _ now: Timestamp, _ plain: inout [UInt8]
+    _ left: inout Int, _ now: Timestamp, _ plain: inout [UInt8]
   ) -> Opening {
     var isKnown = false
     for index in connections.indices.reversed()
@@ -122,10 +132,10 @@ public struct QUICFlow: Sendable {
       isKnown =
         isKnown
         || (connections[index].destination == header.destination && connections[index].version == header.version)
-      if let opening = take(index, header, datagram, cryptography, now, &plain) { return opening }
+      if let opening = take(index, header, datagram, cryptography, &left, now, &plain) { return opening }
     }
     for index in connections.indices.reversed() where connections[index].isOpened {
-      if let opening = take(index, header, datagram, cryptography, now, &plain) {
+      if let opening = take(index, header, datagram, cryptography, &left, now, &plain) {
         connections[index].later = header.destination
         return opening
       }
@@ -135,7 +145,7 @@ public struct QUICFlow: Sendable {
     if let latest = connections.indices.last(where: { connections[$0].isOpened }),
       connections[latest].destination != header.destination,
       connections[latest].negotiate(header.version, cryptography),
-      let opening = take(latest, header, datagram, cryptography, now, &plain)
+      let opening = take(latest, header, datagram, cryptography, &left, now, &plain)
     {
       connections[latest].later = header.destination
       return opening
@@ -148,13 +158,27 @@ public struct QUICFlow: Sendable {
     else { return .unopened }
     let connection = QUICConnection(destination: header.destination, version: header.version, keys: keys, at: now)
     if place == connections.count { connections.append(connection) } else { connections[place] = connection }
-    return take(place, header, datagram, cryptography, now, &plain) ?? .unopened
+    return take(place, header, datagram, cryptography, &left, now, &plain) ?? .unopened
+  }
+
+  /// True when keys may be tried once more.
+  private mutating func mayOpen(_ left: inout Int, _ now: Timestamp) -> Bool {
+    let current = now.nanoseconds / 1_000_000_000
+    if current != second {
+      second = current
+      openings = 0
+    }
+    guard left > 0, openings < Self.maximumOpeningsPerSecond else { return false }
+    left -= 1
+    openings += 1
+    return true
   }
 
   private mutating func take(
     _ index: Int, _ header: QUICLongHeader, _ datagram: RawSpan, _ cryptography: any QUICCryptography,
-    _ now: Timestamp, _ plain: inout [UInt8]
+    _ left: inout Int, _ now: Timestamp, _ plain: inout [UInt8]
   ) -> Opening? {
+    guard mayOpen(&left, now) else { return .noRoom }
     guard connections[index].open(header, datagram, cryptography, now, &plain) else { return nil }
     return .opened(connection: index, QUICInitial.collect(plain.rawSpan, into: &connections[index].stream))
   }

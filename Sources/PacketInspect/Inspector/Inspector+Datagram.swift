@@ -197,6 +197,7 @@ extension Inspector {
       if isTrusted { found.append((question.name, asked)) }
     }
     sink.record(event)
+    var left = Self.maximumBindings
     for (name, asked) in found {
       let chain = aliases(of: name)
       for record in message.answers {
@@ -205,6 +206,8 @@ extension Inspector {
         guard let place = chain.firstIndex(of: record.name) else { continue }
         for address in record.data.addresses {
           for name in chain[...place] {
+            guard left > 0 else { return }
+            left -= 1
             memory.learn(name, address: address, timeToLive: record.timeToLive, session: asked, at: now)
             noteAnswer(name, address, asked)
           }
@@ -228,6 +231,9 @@ extension Inspector {
     return chain
   }
 
+  /// Names learned for addresses from one answer, each of a chain of aliases for each address: real ones have a few
+  /// links and a few dozen addresses. What is not learned is charged to its address.
+  private static var maximumBindings: Int { 256 }
   /// Aliases followed in one answer; resolvers give up at about this many.
   private static var maximumAliases: Int { 16 }
 

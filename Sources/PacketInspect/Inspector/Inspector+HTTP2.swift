@@ -1,5 +1,5 @@
 extension Inspector {
-  /// Reads one frame of an HTTP/2 connection in the clear; a header block is judged like a request head.
+  /// Reads one frame of an HTTP/2 connection in the clear, or several that name nobody; a header block is judged like a request head.
   mutating func readFrames<Sink: EventSink>(
     _ index: Int32, _ meta: PacketMeta, acknowledgement: UInt32?, _ now: Timestamp, _ sink: inout Sink
   ) -> Bool {
@@ -23,10 +23,12 @@ extension Inspector {
       streams[stream].assembler.skip(UInt64(payload))
       return true
     case .trailers(let length):
+      guard countMessage(index, limit: Self.maximumHeaderBlocks, meta, now, &sink) else { return false }
       complete(index, length, acknowledgement)
       streams[stream].assembler.passParsed()
       return true
     case .request(let length):
+      guard countMessage(index, limit: Self.maximumHeaderBlocks, meta, now, &sink) else { return false }
       return judgeHTTP2Request(index, length, meta, acknowledgement, now, &sink)
     }
   }

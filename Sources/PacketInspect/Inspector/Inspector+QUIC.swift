@@ -19,12 +19,15 @@ extension Inspector {
     if QUICDatagram.mayBeginConnection(datagram) {
       var offset = 0
       var initials = 0
+      var openings = QUICFlow.maximumOpenings
       while let header = try? QUICLongHeader(datagram, at: offset) {
         offset = header.end
         guard header.type == .initial else { continue }
         initials += 1
         if initials > QUICDatagram.maximumInitials { return Verdict(effective(.drop), .malformed, scope: .packet) }
-        if let verdict = judgeInitial(index, header, datagram, cryptography, meta, now, &sink) { return verdict }
+        if let verdict = judgeInitial(index, header, datagram, cryptography, &openings, meta, now, &sink) {
+          return verdict
+        }
       }
     } else if flows[index].phase == .undecided, !flows[index].isCharged, flows[index].quic < 0,
       let version = QUICDatagram.unreadableVersion(of: datagram)
@@ -58,7 +61,7 @@ extension Inspector {
   /// Reads one Initial packet. Nil when it settles nothing by itself.
   private mutating func judgeInitial<Sink: EventSink>(
     _ index: Int32, _ header: QUICLongHeader, _ datagram: RawSpan, _ cryptography: any QUICCryptography,
-    _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+    _ openings: inout Int, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
   ) -> Verdict? {
     if flows[index].quic < 0 {
       flows[index].quic = quic.take()
@@ -70,7 +73,9 @@ extension Inspector {
     }
     let place = flows[index].quic
     let isReplay = meta.hook == .replay
-    let opening = quic.update(place) { $0.open(header, datagram, cryptography, isReplay: isReplay, now, &scratch) }
+    let opening = quic.update(place) {
+      $0.open(header, datagram, cryptography, isReplay: isReplay, &openings, now, &scratch)
+    }
     switch opening {
     case .unopened:
       counters.quicUnopened &+= 1
@@ -87,7 +92,9 @@ extension Inspector {
         return refuseIncomplete(index, connection, meta, now, &sink)
       }
       switch outcome {
-      case .conflict: return refuseConflict(index, connection, meta, now, &sink)
+      case .conflict:
+        let summary = "Overlapping CRYPTO frames of one QUIC connection carry different bytes."
+        return refuseEvasion(index, summary, meta, now, &sink)
       case .tooMany: return refuseIncomplete(index, connection, meta, now, &sink)
       case .nothingNew: return nil
       case .advanced: return readCrypto(index, connection, header, meta, now, &sink)
@@ -178,21 +185,6 @@ extension Inspector {
       guard other.isJudged, other.name == name else { return false }
       return $0 == connection || header.hasToken || other.version != header.version
     }
-  }
-
-  /// Two copies of the same handshake bytes that differ.
-  private mutating func refuseConflict<Sink: EventSink>(
-    _ index: Int32, _ connection: Int, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
-  ) -> Verdict? {
-    let outcome = ContactOutcome(verdict: Verdict(.reject, .evasion))
-    let isFirst = flows[index].reason != .evasion
-    flows[index].reason = .evasion
-    if isFirst {
-      raise(
-        .evasion, "Overlapping CRYPTO frames of one QUIC connection carry different bytes.",
-        [FlagEvidence("packets", Int(flows[index].clientPackets))], outcome, index, now, &sink)
-    }
-    return refuse(index, outcome, meta, now, &sink)
   }
 
   /// A hello that does not end in bounds, or whose bytes had to be given up: the exception policy decides.

@@ -36,7 +36,7 @@ extension Inspector {
     }
     let stream = flows[index].stream
     switch streams[stream].assembler.add(view.payload, sequence: sequence) {
-    case .conflict: return refuseEvasion(index, meta, now, &sink)
+    case .conflict: return refuseConflict(index, meta, now, &sink)
     case .notKept:
       if meta.hook == .replay {
         if case .settled = streams[stream].mode {
@@ -125,22 +125,6 @@ extension Inspector {
     return Verdict(outcome.verdict.action, outcome.verdict.reason)
   }
 
-  /// Two copies of the same bytes that differ, or a SYN amid a connection: whoever sent them wants the inspector to see
-  /// other bytes than the server.
-  mutating func refuseEvasion<Sink: EventSink>(
-    _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
-  ) -> Verdict {
-    let outcome = ContactOutcome(verdict: Verdict(.reject, .evasion))
-    let isFirst = flows[index].reason != .evasion
-    flows[index].reason = .evasion
-    if isFirst {
-      raise(
-        .evasion, "TCP segments of one flow contradict each other: the server may read other bytes than were seen.",
-        [FlagEvidence("packets", Int(flows[index].clientPackets))], outcome, index, now, &sink)
-    }
-    return refuse(index, outcome, meta, now, &sink) ?? current(index)
-  }
-
   /// The server has answered the message in hand: a second copy of it can do nothing any more.
   private mutating func noteAnswer(_ index: Int32) {
     let stream = flows[index].stream
@@ -167,9 +151,12 @@ extension Inspector {
     _ index: Int32, _ view: borrowing PacketView, _ tcp: TCPFields, _ now: Timestamp, _ sink: inout Sink
   ) {
     guard flows[index].serverPort == 53 else { return }
-    // Answers that fit one segment, which is what resolvers send; a longer one teaches nothing, which is safe.
+    // Answers that fit one segment, which is what resolvers send; a longer one teaches nothing, which is safe, and so
+    // does one behind more answers than anybody has under way.
     var reader = PacketReader(view.payload)
-    while let length = try? reader.u16(), length > 0, let body = try? reader.span(Int(length)) {
+    var left = Self.maximumMessages
+    while left > 0, let length = try? reader.u16(), length > 0, let body = try? reader.span(Int(length)) {
+      left -= 1
       guard DNSMessage.parse(body, into: &message) == nil, message.isResponse else { return }
       recordFact(index, fromClient: false, .dns(message, overTCP: true, isOther: false), &sink)
       learn(index, now, &sink)

@@ -8,6 +8,7 @@ extension Inspector {
   mutating func readStream<Sink: EventSink>(
     _ index: Int32, _ meta: PacketMeta, acknowledgement: UInt32?, _ now: Timestamp, _ sink: inout Sink
   ) -> Verdict {
+    messages = 0
     while flows[index].stream >= 0, flows[index].phase != .decided {
       let stream = flows[index].stream
       guard streams[stream].assembler.unparsedCount > 0 else { break }
@@ -107,6 +108,7 @@ extension Inspector {
       return false
     case .malformed, .notThisProtocol: return giveUpMessage(index, meta, now, &sink)
     case .complete(let length):
+      guard countMessage(index, limit: Self.maximumMessages, meta, now, &sink) else { return false }
       if sink.wantsFacts {
         let target = streams[stream].withRest { $0.extracting(head.targetRange).array() }
         recordFact(index, fromClient: true, .http(head, target: target), &sink)
@@ -196,6 +198,7 @@ extension Inspector {
       streams[stream].mode = .detect
       return true
     }
+    guard countMessage(index, limit: Self.maximumMessages, meta, now, &sink) else { return false }
     streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + 2 + length)
     streams[stream].assembler.discardParsed()
     guard !message.isResponse else { return true }
@@ -254,7 +257,8 @@ extension Inspector {
     var offset = atStart == .needMore ? 0 : 1
     while offset < bytes.byteCount {
       // Inside a segment only a hello is looked for: its start is unmistakable, a method's is a word.
-      if bytes.byte(at: offset) == 0x16 {
+      // The byte after it is looked at here, or a packet full of such starts would cost a look at each of them.
+      if bytes.byte(at: offset) == 0x16, offset + 1 == bytes.byteCount || bytes.byte(at: offset + 1) == 3 {
         let kind = Classifier.couldBe(bytes.extracting(droppingFirst: offset), midstream: true)
         if kind == .tls { return (offset, .tls, offset) }
         if kind == .needMore { return (offset, .needMore, offset) }

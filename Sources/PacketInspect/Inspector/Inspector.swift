@@ -45,6 +45,8 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var http2Request = HTTP2Request()
   var message = DNSMessage()
   var scratch: [UInt8] = []
+  /// Whole messages that the packet in hand has brought so far.
+  var messages = 0
 
   // Last: its size is known only to who makes the inspector, and what comes after it has no constant offset.
   let domains: Domains
@@ -141,7 +143,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     }
     var gap: Int64 = 0
     if index >= 0, let tcp = view.tcp, isReuse(index, tcp, sourceIsFirst: sourceIsFirst) {
-      if isInside(index, tcp, sourceIsFirst: sourceIsFirst) { return refuseEvasion(index, meta, now, &sink) }
+      if isInside(index, tcp, sourceIsFirst: sourceIsFirst) { return refuseConflict(index, meta, now, &sink) }
       end(index, now, &sink)
       index = -1
     } else if index >= 0,

@@ -51,7 +51,8 @@ public struct InspectorCounters: Hashable, Sendable {
   public var quicUnopened: UInt64 = 0
   /// UDP flows that begin like QUIC of a version that is not read.
   public var quicUnknownVersion: UInt64 = 0
-  /// QUIC Initial packets of one connection too many on a socket; the client sends them again.
+  /// QUIC Initial packets of one connection too many on a socket, or on which keys would be tried once too often; the
+  /// client sends them again.
   public var quicNoRoom: UInt64 = 0
 
   /// Nothing counted yet.

@@ -4,8 +4,8 @@ import PacketInspect
 /// QUIC's Initial packet protection by libcrypto.
 ///
 /// `@unchecked Sendable` because the handle holds fetched algorithms only, which nothing changes after `init`; every
-/// operation has a context of its own. Deriving keys is the dear part, ten times opening a packet of 1200 bytes (6 and
-/// 0.6 microseconds on an ordinary x86-64 core), which is why the core derives once a connection, and for at most
+/// operation has a context of its own. Deriving keys costs about twice as much as opening a packet of 1200 bytes (1.5
+/// and 0.7 microseconds on an ordinary x86-64 core), which is why the core derives once a connection, and for at most
 /// `QUICFlow.maximumConnections` on a socket in a minute.
 @safe
 final class LibcryptoQUIC: QUICCryptography, @unchecked Sendable {

@@ -8,9 +8,10 @@ struct QUICPoolTests {
     let cryptography = QUICInitialBuilder.cryptography()
     guard let header = try? QUICLongHeader(packet.rawSpan, at: 0) else { return }
     var plain: [UInt8] = []
+    var left = QUICFlow.maximumOpenings
     let datagram = packet.rawSpan
     _ = pool.update(index) {
-      $0.open(header, datagram, cryptography, isReplay: false, Timestamp(seconds: 1), &plain)
+      $0.open(header, datagram, cryptography, isReplay: false, &left, Timestamp(seconds: 1), &plain)
     }
   }
 

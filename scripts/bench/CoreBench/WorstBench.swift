@@ -9,13 +9,7 @@ struct WorstBench {
   private struct Input {
     var name: String
     var records: [InspectorEntry.Record]
-    var hasClearQUIC = false
-  }
-
-  private struct Cost {
-    var nanoseconds: UInt64
-    var name: String
-    var length: Int
+    var quic: any QUICCryptography
   }
 
   private let passes: Int
@@ -29,36 +23,45 @@ struct WorstBench {
     self.cryptography = cryptography
   }
 
-  /// Measures, as JSON: for each group its packets, their median, and the slowest ones.
+  /// Measures, as JSON: what cryptography costs without us, and each group.
   func run(captures: String, seeds: String?) throws -> String {
-    var groups: [String] = []
-    var corpus = try captureInputs(captures).flatMap { measure($0) }
-    groups.append(Self.json("fixtures", &corpus))
-    if let seeds {
-      var found = try seedInputs(seeds).flatMap { measure($0) }
-      groups.append(Self.json("fuzz inputs", &found))
-    }
-    var made = SlowInputs.all.flatMap { measure(Input(name: $0.name, records: $0.records)) }
-    groups.append(Self.json("made to be slow", &made))
-    return "{\"worst\":[\(groups.joined(separator: ","))]}"
+    var groups = [PacketCosts.json("captures", try captureInputs(captures).flatMap { measure($0) })]
+    if let seeds { groups.append(PacketCosts.json("fuzz inputs", try seedInputs(seeds).flatMap { measure($0) })) }
+    let costly = CostlyClearCryptography(cryptography)
+    let made = SlowInputs.all.map { Input(name: $0.name, records: $0.records, quic: costly) }
+    groups.append(PacketCosts.json("made to be slow", made.flatMap { measure($0) }))
+    let bare = CryptographyCost.measure(cryptography, rounds: 2_000)
+    return "{\"worst\":{\"cryptography\":\(bare),\"groups\":[\(groups.joined(separator: ","))]}}"
   }
 
   private func captureInputs(_ folder: String) throws -> [Input] {
-    try Self.files(folder).filter { $0.hasSuffix(".pcap") }.map { path in
-      let file = try Self.read(folder + "/" + path)
-      var reader = try CaptureReader(file.rawSpan)
-      var records: [InspectorEntry.Record] = []
-      while let captured = try reader.next() {
-        guard let packet = LinkLayer.networkPacket(captured.frame, linkType: captured.linkType) else { continue }
-        records.append(.packet(packet.array(), PacketMeta(originalLength: packet.byteCount)))
-      }
-      return Input(name: path, records: records)
+    try Self.files(folder).filter { $0.hasSuffix(".pcap") || $0.hasSuffix(".pcapng") }.map { path in
+      Input(
+        name: path, records: Self.agentsPackets(in: try Self.read(folder + "/" + path)), quic: cryptography)
     }
+  }
+
+  /// What the daemon is given of a capture: what the side that spoke first sends, and answers of DNS.
+  private static func agentsPackets(in file: [UInt8]) -> [InspectorEntry.Record] {
+    guard var reader = try? CaptureReader(file.rawSpan) else { return [] }
+    var servers: Set<String> = []
+    var records: [InspectorEntry.Record] = []
+    while let captured = try? reader.next() {
+      guard let packet = LinkLayer.networkPacket(captured.frame, linkType: captured.linkType),
+        let view = try? PacketView.parse(packet)
+      else { continue }
+      let there = "\(view.source) \(view.sourcePort) \(view.destination) \(view.destinationPort)"
+      let back = "\(view.destination) \(view.destinationPort) \(view.source) \(view.sourcePort)"
+      if !servers.contains(there) { servers.insert(back) }
+      guard !servers.contains(there) || view.sourcePort == 53 else { continue }
+      records.append(.packet(packet.array(), PacketMeta(hook: .forward, originalLength: packet.byteCount)))
+    }
+    return records
   }
 
   private func seedInputs(_ folder: String) throws -> [Input] {
     try Self.files(folder).map { path in
-      Input(name: path, records: Self.records(of: try Self.read(folder + "/" + path)), hasClearQUIC: true)
+      Input(name: path, records: Self.records(of: try Self.read(folder + "/" + path)), quic: ClearCryptography())
     }
   }
 
@@ -69,48 +72,41 @@ struct WorstBench {
     return records
   }
 
-  private func measure(_ input: Input) -> [Cost] {
+  private func measure(_ input: Input) -> [PacketCosts.Cost] {
     var best = [UInt64](repeating: .max, count: input.records.count)
+    var kinds = [PacketKind](repeating: PacketKind(), count: input.records.count)
     for _ in 0..<passes {
-      let quic: any QUICCryptography = input.hasClearQUIC ? ClearCryptography() : cryptography
       var inspector = Inspector(
-        policy: FuzzPolicy.snapshot(FuzzPolicy.firstChoice, epoch: 1), domains: suffixes, quicCryptography: quic,
+        policy: FuzzPolicy.snapshot(FuzzPolicy.firstChoice, epoch: 1), domains: suffixes, quicCryptography: input.quic,
         limits: InspectorLimits(flows: 1_024))
-      var sink = BatchSink()
+      var sink = KindSink()
       var now = Timestamp(seconds: 1_700_000_000)
       // Tables take their memory when they are first used: once in a daemon's life, not once an agent's packet.
       for packet in SlowInputs.warmUp {
         let meta = PacketMeta(hook: .forward, originalLength: packet.count)
         _ = inspector.inspect(packet.rawSpan, meta: meta, now: now, into: &sink)
       }
-      sink.clear()
+      _ = sink.take()
       for (index, record) in input.records.enumerated() {
         switch record {
         case .pause(let nanoseconds): now = now.advanced(byNanoseconds: nanoseconds)
         case .policy: break
         case .packet(let packet, let meta):
           now = now.advanced(byNanoseconds: 1_000)
+          let fast = inspector.counters.fastPath
           let begin = DispatchTime.now().uptimeNanoseconds
           _ = inspector.inspect(packet.rawSpan, meta: meta, now: now, into: &sink)
           best[index] = min(best[index], DispatchTime.now().uptimeNanoseconds &- begin)
-          sink.clear()
+          kinds[index] = sink.take()
+          kinds[index].isFast = inspector.counters.fastPath != fast
         }
       }
     }
     return input.records.indices.compactMap { index in
       guard case .packet(let packet, _) = input.records[index] else { return nil }
-      return Cost(nanoseconds: best[index], name: "\(input.name) #\(index + 1)", length: packet.count)
+      return PacketCosts.Cost(
+        nanoseconds: best[index], kind: kinds[index], name: "\(input.name) #\(index + 1)", length: packet.count)
     }
-  }
-
-  private static func json(_ group: String, _ costs: inout [Cost]) -> String {
-    costs.sort { $0.nanoseconds > $1.nanoseconds }
-    let median = costs.isEmpty ? 0 : costs[costs.count / 2].nanoseconds
-    let slowest = costs.prefix(5).map {
-      "{\"name\":\"\($0.name)\",\"nanoseconds\":\($0.nanoseconds),\"length\":\($0.length)}"
-    }
-    return
-      "{\"group\":\"\(group)\",\"packets\":\(costs.count),\"median\":\(median),\"slowest\":[\(slowest.joined(separator: ","))]}"
   }
 
   private static func files(_ folder: String) throws -> [String] {

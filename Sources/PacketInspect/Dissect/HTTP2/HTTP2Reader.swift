@@ -8,7 +8,7 @@ public struct HTTP2Reader: Sendable {
   enum Step: Hashable {
     /// A part of it is still to come.
     case needMore
-    /// A frame without a name, or the preface: so many bytes to pass over now, and its payload behind them.
+    /// Frames without a name, or the preface: so many bytes to pass over now, and the last one's payload behind them.
     case skip(head: Int, payload: Int)
     /// A request, with all frames of its header block.
     case request(length: Int)
@@ -52,13 +52,27 @@ public struct HTTP2Reader: Sendable {
       return .skip(head: count, payload: 0)
     }
     guard bytes.byteCount >= Self.frameHeader else { return .needMore }
-    let length = Int(bytes.u32(at: 0) >> 8)
     switch bytes.byte(at: 3) {
     case FrameType.headers: return readHeaders(bytes, into: &request, block: &block)
     // A client promises nothing, and continues nothing that it has not begun (RFC 9113 sections 6.6 and 6.10).
     case FrameType.pushPromise, FrameType.continuation: return .malformed
-    default: return .skip(head: Self.frameHeader, payload: length)
+    default: return passNameless(bytes)
     }
+  }
+
+  /// The frames at the start of `bytes` that name nobody, all at once: a packet has room for thousands.
+  private func passNameless(_ bytes: RawSpan) -> Step {
+    var head = 0
+    var payload = 0
+    repeat {
+      head += payload + Self.frameHeader
+      payload = Int(bytes.u32(at: head - Self.frameHeader) >> 8)
+    } while bytes.byteCount - head - payload >= Self.frameHeader && !Self.mayName(bytes.byte(at: head + payload + 3))
+    return .skip(head: head, payload: payload)
+  }
+
+  private static func mayName(_ type: UInt8) -> Bool {
+    type == FrameType.headers || type == FrameType.pushPromise || type == FrameType.continuation
   }
 
   private enum FrameType {
