@@ -36,7 +36,8 @@ SINK_SOURCE = textwrap.dedent(
 
     def listen(port):
         with socket.create_server((sys.argv[3], port)) as server:
-            print("listening", port, flush=True)
+            # In one piece: the other thread writes, too.
+            print(f"listening {port}\\n", end="", flush=True)
             while True:
                 threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
 
