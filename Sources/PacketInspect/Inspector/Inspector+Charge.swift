@@ -36,7 +36,8 @@ extension Inspector {
     let session = flows[index].session
     let places = destinations(index, name: name, claim: claim, now)
     // All of them before the first is charged: a refused contact costs nothing.
-    for place in places where place.isExternal {
+    for number in places.indices where places[number].isExternal {
+      let place = places[number]
       guard let hit = categoryHit(session, place, name: name, claim: claim) else { continue }
       result.categoryHits.append(hit)
       guard let reason = hit.refusal else { continue }
@@ -47,7 +48,8 @@ extension Inspector {
         category: policy.name(of: place.category))
       return result
     }
-    for place in places {
+    for number in places.indices {
+      let place = places[number]
       guard place.isExternal else {
         if result.destination == nil {
           result.destination = EventDestination(
@@ -163,28 +165,42 @@ extension Inspector {
     var isByName = false
   }
 
+  /// One destination, or two: without an array, since nearly every contact has one.
+  private struct Places {
+    private let first: Place
+    private let second: Place?
+
+    init(_ first: Place, _ second: Place? = nil) {
+      self.first = first
+      self.second = second
+    }
+
+    var indices: Range<Int> { 0..<(second == nil ? 1 : 2) }
+
+    subscript(_ number: Int) -> Place { number > 0 ? second ?? first : first }
+  }
+
   /// What a flow's destination is. A claimed name is its key only when a trusted resolver's answer gave that name
   /// this address; otherwise the address is.
-  private mutating func destinations(_ index: Int32, name: HostName?, claim: Claim?, _ now: Timestamp) -> [Place] {
+  private mutating func destinations(_ index: Int32, name: HostName?, claim: Claim?, _ now: Timestamp) -> Places {
     let flow = flows[index]
     let server = flow.server
     let serverIsExternal = policy.isExternal(server)
     if isTrustedResolver(flow) {
-      return [Place(key: DestinationKey(server), evidence: .address, isExternal: false)]
+      return Places(Place(key: DestinationKey(server), evidence: .address, isExternal: false))
     }
     guard let name, let claim, claim != .publicName, name.count > 0 else {
-      return [nameless(flow, serverIsExternal, now)]
+      return Places(nameless(flow, serverIsExternal, now))
     }
     if let literal = addressLiteral(name) {
       // A literal claims an address, so there is nothing to corroborate but that it is this one.
-      if literal.canonical == server.canonical { return [nameless(flow, serverIsExternal, now)] }
+      if literal.canonical == server.canonical { return Places(nameless(flow, serverIsExternal, now)) }
     } else if memory.corroborates(name, address: server, at: answerTime(index, now)) {
       let isExternal = serverIsExternal && policy.isExternal(name)
-      return [
+      return Places(
         Place(
           key: destinationKey(name), evidence: claim.corroborated, isExternal: isExternal,
-          category: policy.category(of: name), isByName: true)
-      ]
+          category: policy.category(of: name), isByName: true))
     }
     let unverified: Evidence = claim.unverified
     let claimed = Place(
@@ -194,11 +210,11 @@ extension Inspector {
     if !serverIsExternal {
       // An internal address that is no answer for the name is a proxy or the like: what it is asked to reach counts,
       // or it would hide the session's budget.
-      return [claimed]
+      return Places(claimed)
     }
     // Towards a proxy the claim is not about the server, which is a destination of its own.
-    if claim == .tunnelTarget || claim == .tunnelSNI { return [nameless(flow, serverIsExternal, now), claimed] }
-    return [Place(key: DestinationKey(server), evidence: unverified, isExternal: true)]
+    if claim == .tunnelTarget || claim == .tunnelSNI { return Places(nameless(flow, serverIsExternal, now), claimed) }
+    return Places(Place(key: DestinationKey(server), evidence: unverified, isExternal: true))
   }
 
   /// True for a flow to a trusted resolver's DNS: itself no destination (design, section 6). Another service on its

@@ -68,12 +68,12 @@ struct CarriedText {
     for index in range {
       let byte = bytes.byte(at: index)
       if byte == UInt8(ascii: "=") { continue }
-      guard let value = Base64Value.of(byte) else { return nil }
+      guard let value = Alphabet.value(Alphabet.base64, byte) else { return nil }
       if byte >= 0x61 && byte <= 0x7a { lower = true }
       if byte >= 0x41 && byte <= 0x5a { upper = true }
       if byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") { isURL = true }
       if base64.isPrintable { base64.take(value, width: 6) }
-      if let value = Self.base32(byte) { base32.take(value, width: 5) } else { isBase32 = false }
+      if let value = Alphabet.value(Alphabet.base32, byte) { base32.take(value, width: 5) } else { isBase32 = false }
       guard base64.isPrintable || (isBase32 && base32.isPrintable) else { return nil }
     }
     // Text has both cases in base 64; words in capitals are no data.
@@ -103,19 +103,10 @@ struct CarriedText {
     return first == nil ? result : nil
   }
 
-  /// The alphabet of RFC 4648 section 6, in either case.
-  static func base32(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case 0x61...0x7a: byte - 0x61
-    case 0x41...0x5a: byte - 0x41
-    case 0x32...0x37: byte - 0x32 + 26
-    default: nil
-    }
-  }
-
   /// Pairs of hexadecimal digits with the same sign between each two, of which a token is not made (`:`, `.`, `/`), and
   /// which together are text: where they begin and end, nil when there are none.
   static func delimitedHex(_ bytes: RawSpan, _ range: Range<Int>) -> Range<Int>? {
+    guard mayHaveDelimitedHex(bytes, range) else { return nil }
     var text = CarriedText()
     var start = range.lowerBound
     var delimiter: UInt8 = 0
@@ -144,5 +135,27 @@ struct CarriedText {
       delimiter = 0
     }
     return nil
+  }
+
+  /// Bytes of the shortest that counts: fourteen letters, the least that is called text, and the signs between them.
+  static var shortestDelimited: Int { 41 }
+
+  /// False when nowhere in `range` three signs of that kind follow each other at a distance of three. Looked for only as
+  /// often as the shortest run of pairs cannot pass unseen: most targets have nothing of the kind.
+  private static func mayHaveDelimitedHex(_ bytes: RawSpan, _ range: Range<Int>) -> Bool {
+    let table = CharacterClass.table
+    var index = range.lowerBound
+    while index + 9 <= range.upperBound {
+      for place in index..<index + 3 {
+        let sign = bytes.byte(at: place)
+        if sign == bytes.byte(at: place + 3), sign == bytes.byte(at: place + 6),
+          table[Int(sign)] & ~(CharacterClass.standard | CharacterClass.url) == 0
+        {
+          return true
+        }
+      }
+      index += shortestDelimited - 8
+    }
+    return false
   }
 }

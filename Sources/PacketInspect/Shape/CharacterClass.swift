@@ -28,6 +28,11 @@ enum CharacterClass {
     }
   }
 
+  /// The same, but zero as well for what ends a token in a path, or may: `/` and `=`.
+  static let inPath: [UInt8] = (0..<256).map { $0 == 0x2f || $0 == 0x3d ? 0 : table[$0] }
+  /// Likewise in a query: `=`.
+  static let inQuery: [UInt8] = (0..<256).map { $0 == 0x3d ? 0 : table[$0] }
+
   /// By first letter, the letters that often follow it: the 230 most frequent pairs cover 96 of 100 in English prose,
   /// names of options and identifiers, and 34 of 100 in random letters.
   static let pairs: [UInt32] = [
@@ -39,11 +44,7 @@ enum CharacterClass {
   /// The value of a hexadecimal digit; nil for another byte.
   @inline(__always)
   static func hexValue(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case 0x30...0x39: byte - 0x30
-    case 0x61...0x66: byte - 0x57
-    case 0x41...0x46: byte - 0x37
-    default: nil
-    }
+    let value = Alphabet.hex[Int(byte)]
+    return value == Alphabet.none ? nil : value
   }
 }

@@ -19,4 +19,7 @@ enum FixedLogarithm {
 
   /// 1024 times the binary logarithm; numbers beyond 256 count as 256.
   static func binary(_ value: Int) -> Int { table[min(max(value, 0), 256)] }
+
+  /// By n, how much more (n + 1) log (n + 1) is than n log n, for n below 256.
+  static let steps: [Int] = (0..<256).map { ($0 + 1) * table[$0 + 1] - $0 * table[$0] }
 }

@@ -82,17 +82,29 @@ struct NameRole: OptionSet {
     ),
   ]
 
-  /// By the FNV-1a hash of a name in lower case.
-  private static let byHash: [UInt64: NameRole] = {
-    var result: [UInt64: NameRole] = [:]
+  /// Slots of `table`: four for each name, so that most lookups of unknown names end at the first.
+  private static let slots = 1_024
+
+  /// By the FNV-1a hash of a name in lower case, in the next free slot from where its lower bits point to. A hash of 0
+  /// is an empty slot. Fixed, so that no choice of names makes lookups slower.
+  private static let table: [(hash: UInt64, role: NameRole)] = {
+    var result = [(hash: UInt64, role: NameRole)](repeating: (0, []), count: slots)
     for (role, names) in words {
       for name in names.split(separator: " ") {
         let bytes = Array(name.utf8)
-        result[hash(bytes.rawSpan, 0..<bytes.count), default: []].formUnion(role)
+        let hash = hash(bytes.rawSpan, 0..<bytes.count)
+        let place = slot(of: hash, in: result)
+        result[place] = (hash, result[place].role.union(role))
       }
     }
     return result
   }()
+
+  private static func slot(of hash: UInt64, in table: [(hash: UInt64, role: NameRole)]) -> Int {
+    var place = Int(truncatingIfNeeded: hash >> 20) & (slots - 1)
+    while table[place].hash != hash, table[place].hash != 0 { place = (place + 1) & (slots - 1) }
+    return place
+  }
 
   /// Names longer than any that is known are not looked up.
   private static var longestName: Int { 32 }
@@ -117,24 +129,31 @@ struct NameRole: OptionSet {
     }
     let name = start..<range.upperBound
     guard !name.isEmpty, name.count <= longestName else { return [] }
-    return byHash[hash(bytes, name)] ?? []
+    return table[slot(of: hash(bytes, name), in: table)].role
   }
+}
 
-  /// All roles that the parameters of a query have.
-  static func roles(ofQuery range: Range<Int>, _ bytes: RawSpan) -> (all: NameRole, oauth: Int) {
-    var all: NameRole = []
-    var oauth = 0
+/// What the parameters of a query say together.
+struct QueryRoles {
+  /// All roles that they have.
+  private(set) var all: NameRole = []
+  /// How many are of OAuth.
+  private(set) var oauth = 0
+
+  /// Parameters that are looked at: no service knows more.
+  private static var maximumParameters: Int { 256 }
+
+  init(_ range: Range<Int>, _ bytes: RawSpan) {
     var start = range.lowerBound
     var parameters = 0
-    while start < range.upperBound, parameters < 256 {
+    while start < range.upperBound, parameters < Self.maximumParameters {
       let end = bytes.firstIndex(of: UInt8(ascii: "&"), from: start, to: range.upperBound) ?? range.upperBound
       let nameEnd = bytes.firstIndex(of: UInt8(ascii: "="), from: start, to: end) ?? end
-      let role = role(bytes, start..<nameEnd)
+      let role = NameRole.role(bytes, start..<nameEnd)
       all.formUnion(role)
       if role.contains(.oauth) || role.contains(.oauthValue) { oauth += 1 }
       start = end + 1
       parameters += 1
     }
-    return (all, oauth)
   }
 }

@@ -23,7 +23,7 @@ struct LabelText {
     }
     if Self.isBase32(bytes, label) {
       for index in label {
-        if let value = CarriedText.base32(bytes.byte(at: index)) { base32.take(value, width: 5) }
+        if let value = Alphabet.value(Alphabet.base32, bytes.byte(at: index)) { base32.take(value, width: 5) }
       }
       if base32.isText(CarriedText.boundInName) { isFound = true }
       if !base32.isPrintable { base32 = CarriedText() }
@@ -45,6 +45,6 @@ struct LabelText {
 
   private static func isBase32(_ bytes: RawSpan, _ label: Range<Int>) -> Bool {
     guard label.count >= shortestLabel else { return false }
-    return label.allSatisfy { CarriedText.base32(bytes.byte(at: $0)) != nil }
+    return label.allSatisfy { Alphabet.base32[Int(bytes.byte(at: $0))] != Alphabet.none }
   }
 }

@@ -20,13 +20,25 @@ struct PercentDecoding {
 
   /// Decodes `range` of `bytes` into `decoded`, once: what is encoded twice stays encoded.
   static func decode(_ bytes: RawSpan, _ range: Range<Int>, into decoded: inout [UInt8]) -> PercentDecoding {
+    // Room for all at once: to ask for it byte by byte costs more than the rest.
     decoded.removeAll(keepingCapacity: true)
+    decoded.append(contentsOf: repeatElement(0, count: range.count))
+    var count = 0
+    defer { decoded.removeLast(range.count - count) }
+    var output = decoded.mutableSpan
     var result = PercentDecoding()
     result.length = range.count
     var pending = 0
     var index = range.lowerBound
     while index < range.upperBound {
       var byte = bytes.byte(at: index)
+      // Most need no second look.
+      if byte != UInt8(ascii: "%"), byte < 0x80, pending == 0 {
+        output[count] = byte
+        count += 1
+        index += 1
+        continue
+      }
       if byte == UInt8(ascii: "%"), index + 2 < range.upperBound,
         let upper = CharacterClass.hexValue(bytes.byte(at: index + 1)),
         let lower = CharacterClass.hexValue(bytes.byte(at: index + 2))
@@ -40,7 +52,8 @@ struct PercentDecoding {
         if byte < 0x20, byte != 0x0a, byte != 0x0d, byte != 0x09 { result.control += 1 }
       }
       result.takeUTF8(byte, &pending)
-      decoded.append(byte)
+      output[count] = byte
+      count += 1
       index += 1
     }
     result.broken += pending > 0 ? 1 : 0

@@ -14,7 +14,6 @@ enum TokenClassifier {
     guard range.count >= 16 else { return result }
     result.encoding = encoding(bytes, range, minimum: minimum)
     guard result.encoding.isEncoded else { return result }
-    result.entropy = entropy(bytes, range)
     result.content = DecodedBytes(bytes, range, result.encoding).content
     return result
   }
@@ -99,13 +98,14 @@ enum TokenClassifier {
     let looked = range.lowerBound..<min(range.upperBound, range.lowerBound + 256)
     guard looked.count > 1 else { return 0 }
     var counts = InlineArray<256, UInt16>(repeating: 0)
-    for index in looked { counts[Int(bytes.byte(at: index))] &+= 1 }
     var sum = 0
+    let steps = FixedLogarithm.steps
     for index in looked {
-      let count = counts[Int(bytes.byte(at: index))]
-      guard count > 0 else { continue }
-      counts[Int(bytes.byte(at: index))] = 0
-      sum += Int(count) * FixedLogarithm.binary(Int(count))
+      let byte = Int(bytes.byte(at: index))
+      let count = counts[byte]
+      // What one more of the same adds to the sum of n log n.
+      sum += steps[Int(count)]
+      counts[byte] = count &+ 1
     }
     return max(0, (FixedLogarithm.binary(looked.count) - sum / looked.count) * 100 / 1024)
   }

@@ -22,6 +22,15 @@ extension TokenJudge {
 
   /// A numeric expiry and a signature of its own beside the token: media that is streamed to whoever has the URL.
   var hasExpiryAndSignature: Bool {
+    mutating get {
+      if let known = knownExpiryAndSignature { return known }
+      let result = findExpiryAndSignature()
+      knownExpiryAndSignature = result
+      return result
+    }
+  }
+
+  private func findExpiryAndSignature() -> Bool {
     var expiry = false
     var signature = false
     var start = query.lowerBound

@@ -5,11 +5,24 @@ extension TokenJudge {
 
   /// JSON Web Tokens and their encrypted kin (RFC 7515, RFC 7516): three or five parts, the first a JSON object that
   /// names an algorithm.
-  func isJWT(_ range: Range<Int>) -> Bool {
+  mutating func isJWT(_ range: Range<Int>) -> Bool {
+    // Of its parts each is a token, and all of them have the same answer.
+    if lastDotted.range.lowerBound <= range.lowerBound, range.upperBound <= lastDotted.range.upperBound {
+      return lastDotted.isJWT
+    }
     var start = range.lowerBound
     var end = range.upperBound
-    while start > 0, isTokenOrDot(bytes.byte(at: start - 1)), end - start <= Self.longestJWT { start -= 1 }
     while end < bytes.byteCount, isTokenOrDot(bytes.byte(at: end)), end - start <= Self.longestJWT { end += 1 }
+    while start > 0, isTokenOrDot(bytes.byte(at: start - 1)), end - start <= Self.longestJWT { start -= 1 }
+    let isJWT = isJWT(from: start, to: end)
+    // A part with other characters in it is none of the whole.
+    if end - start > range.count, range.allSatisfy({ isTokenOrDot(bytes.byte(at: $0)) }) {
+      lastDotted = (start..<end, isJWT)
+    }
+    return isJWT
+  }
+
+  private func isJWT(from start: Int, to end: Int) -> Bool {
     guard end - start <= Self.longestJWT, end - start > 20, bytes.byte(at: start) == UInt8(ascii: "e"),
       bytes.byte(at: start + 1) == UInt8(ascii: "y"),
       let dot = bytes.firstIndex(of: UInt8(ascii: "."), from: start, to: end)
@@ -29,7 +42,7 @@ extension TokenJudge {
     var window: UInt64 = 0
     var octets = OctetAssembler()
     for index in range.prefix(1_024) {
-      guard let value = Base64Value.of(bytes.byte(at: index)) else { return false }
+      guard let value = Alphabet.value(Alphabet.base64, bytes.byte(at: index)) else { return false }
       guard let octet = octets.take(value, width: 6) else { continue }
       window = (window << 8 | UInt64(octet)) & 0xff_ffff_ffff
       if window == 0x22_616c_6722 { return true }
@@ -47,7 +60,7 @@ extension TokenJudge {
     var first = InlineArray<16, UInt8>(repeating: 0)
     var count = 0
     for index in range {
-      guard let value = Base64Value.of(bytes.byte(at: index)) else { break }
+      guard let value = Alphabet.value(Alphabet.base64, bytes.byte(at: index)) else { break }
       guard let octet = octets.take(value, width: 6) else { continue }
       if count < first.count { first[count] = octet }
       count += 1

@@ -8,6 +8,13 @@ struct TokenJudge: ~Escapable {
   let query: Range<Int>
   private let threshold: Int
   private let expectsDigests: Bool
+  /// Long tokens that were known so far.
+  private var knownTokens = 0
+  // What is looked up once for all tokens of a request.
+  private var knownQueryRoles: QueryRoles?
+  var knownExpiryAndSignature: Bool?
+  /// The token with dots that was looked at last, and whether it is a JWT.
+  var lastDotted = (range: 0..<0, isJWT: false)
 
   /// Characters from which on a token is flagged when what it decodes to is text: 20 where other tokens are from 64 on.
   private var shortest: Int { RequestShape.shortest(threshold) }
@@ -26,24 +33,44 @@ struct TokenJudge: ~Escapable {
     self.expectsDigests = expectsDigests
   }
 
-  /// Classifies a candidate and adds it to the shape: as known, or as the place's longest encoded token.
-  func take(
-    _ candidate: TokenCandidate, _ place: TokenPlace, scratch: inout [UInt8], into shape: inout RequestShape
+  /// What the parameters of the query are.
+  private var queryRoles: QueryRoles {
+    mutating get {
+      if let known = knownQueryRoles { return known }
+      let roles = QueryRoles(query, bytes)
+      knownQueryRoles = roles
+      return roles
+    }
+  }
+
+  /// Classifies a candidate and adds it to the shape: as known, or as the place's longest encoded token. `isLong` says
+  /// that it reaches the threshold: of shorter ones only those that decode to text matter.
+  mutating func take(
+    _ candidate: TokenCandidate, _ place: TokenPlace, isLong: Bool, scratch: inout [UInt8],
+    into shape: inout RequestShape
   ) {
     if candidate.hasPercent {
       takePercent(candidate, place, scratch: &scratch, into: &shape)
       return
     }
-    var token = TokenClassifier.shape(bytes, candidate.range)
-    if token.length == shape.token.length, place == shape.tokenPlace { shape.token = token }
-    if token.length < threshold || !token.encoding.isEncoded {
+    var token = TokenShape()
+    token.length = candidate.range.count
+    if isLong {
+      token = TokenClassifier.shape(bytes, candidate.range)
+      if token.length == shape.token.length, place == shape.tokenPlace {
+        if token.encoding.isEncoded { token.entropy = TokenClassifier.entropy(bytes, candidate.range) }
+        shape.token = token
+      }
+    }
+    if !token.encoding.isEncoded {
       guard let encoding = CarriedText.encoding(bytes, candidate.range) else { return }
       token.carriesText(by: encoding, bytes, candidate.range)
     }
-    guard token.encoding.isEncoded else { return }
-    if isKnown(candidate, token, place, shape.knownTokens) {
+    if isKnown(candidate, token, place) {
+      if isLong { knownTokens += 1 }
       shape.knownTokens += 1
     } else {
+      if token.entropy == 0 { token.entropy = TokenClassifier.entropy(bytes, candidate.range) }
       shape.note(token, place)
     }
   }
@@ -57,7 +84,7 @@ struct TokenJudge: ~Escapable {
   }
 
   /// A token with percent-encoding: what matters is what it decodes to, unless nothing needed the encoding.
-  private func takePercent(
+  private mutating func takePercent(
     _ candidate: TokenCandidate, _ place: TokenPlace, scratch: inout [UInt8], into shape: inout RequestShape
   ) {
     let escapes = PercentDecoding.decode(bytes, candidate.range, into: &scratch)
@@ -75,25 +102,32 @@ struct TokenJudge: ~Escapable {
     let roles = place == .query ? NameRole.role(bytes, candidate.previous) : []
     let decoded = scratch.rawSpan
     let table = CharacterClass.table
+    var inner = TokenJudge(
+      bytes: decoded, path: 0..<0, query: 0..<decoded.byteCount, threshold: threshold, expectsDigests: expectsDigests)
     var start = 0
     var previous = 0..<0
     var index = 0
-    var found = 0
-    while index <= decoded.byteCount, found < 8 {
+    while index <= decoded.byteCount {
       let kind = index < decoded.byteCount ? table[Int(decoded.byte(at: index))] : 0
-      let next = index + 1 < decoded.byteCount ? table[Int(decoded.byte(at: index + 1))] : 0
-      let isName = kind == CharacterClass.pad && next != 0 && next != CharacterClass.pad
-      guard kind == 0 || kind == CharacterClass.percent || isName else {
+      guard kind & ~(CharacterClass.percent | CharacterClass.pad) == 0 else {
         index += 1
         continue
       }
+      if kind == CharacterClass.pad {
+        // A sign of equality behind a name.
+        let next = index + 1 < decoded.byteCount ? table[Int(decoded.byte(at: index + 1))] : 0
+        guard next != 0, next != CharacterClass.pad else {
+          index += 1
+          continue
+        }
+      }
       let range = start..<index
-      if range.count >= shortest {
-        found += 1
-        let inner = TokenJudge(
-          bytes: decoded, path: 0..<0, query: 0..<decoded.byteCount, threshold: threshold,
-          expectsDigests: expectsDigests)
-        inner.takeDecoded(range, previous, roles, outer: self, place, into: &shape)
+      if range.count >= shortest, let (token, found) = inner.findDecoded(range) {
+        if inner.isKnown(token, found, roles.union(NameRole.role(decoded, previous)), beside: queryRoles) {
+          shape.knownTokens += 1
+        } else {
+          shape.note(token, place)
+        }
       }
       if !range.isEmpty { previous = range }
       start = index + 1
@@ -101,18 +135,15 @@ struct TokenJudge: ~Escapable {
     }
   }
 
-  /// A token within what was percent-encoded: whole, else between its slashes.
-  private func takeDecoded(
-    _ range: Range<Int>, _ previous: Range<Int>, _ outerRoles: NameRole, outer: TokenJudge, _ place: TokenPlace,
-    into shape: inout RequestShape
-  ) {
+  /// An encoded token within what was percent-encoded: whole, else between its slashes.
+  private func findDecoded(_ range: Range<Int>) -> (TokenShape, Range<Int>)? {
     var token = TokenClassifier.shape(bytes, range)
     var found = range
     if !token.encoding.isEncoded {
       var start = range.lowerBound
       while start < range.upperBound {
         let end = bytes.firstIndex(of: UInt8(ascii: "/"), from: start, to: range.upperBound) ?? range.upperBound
-        if end - start >= shortest {
+        if end - start >= shortest, end - start < range.count {
           let part = TokenClassifier.shape(bytes, start..<end)
           if part.encoding.isEncoded, !token.encoding.isEncoded || part.length > token.length {
             token = part
@@ -123,29 +154,28 @@ struct TokenJudge: ~Escapable {
       }
     }
     if token.length < threshold || !token.encoding.isEncoded {
-      guard let encoding = CarriedText.encoding(bytes, found) else { return }
+      guard let encoding = CarriedText.encoding(bytes, found) else { return nil }
       token.carriesText(by: encoding, bytes, found)
+    } else {
+      token.entropy = TokenClassifier.entropy(bytes, found)
     }
-    guard token.encoding.isEncoded else { return }
-    let (companions, oauth) = outer.query.isEmpty ? ([], 0) : NameRole.roles(ofQuery: outer.query, outer.bytes)
-    let (own, ownOAuth) = NameRole.roles(ofQuery: query, bytes)
-    let roles = outerRoles.union(NameRole.role(bytes, previous))
+    return (token, found)
+  }
+
+  /// True for what was found in what was percent-encoded when it, its name or the parameters beside it account for it.
+  private mutating func isKnown(
+    _ token: TokenShape, _ found: Range<Int>, _ role: NameRole, beside outer: QueryRoles
+  ) -> Bool {
     let isPart = found.lowerBound > 0 || found.upperBound < bytes.byteCount
     // A path or file name within what was encoded is judged as one.
     let isInnerDigest =
       isPart && token.encoding == .hex && token.content == .uniform && Self.isDigestLength(token.length)
-    if isInnerDigest || isJWT(found) || isStatusRequest(found, token)
-      || isKnownValue(token, roles, companions.union(own), max(oauth, ownOAuth))
-    {
-      shape.knownTokens += 1
-    } else {
-      shape.note(token, place)
-    }
+    if isInnerDigest || isJWT(found) || isStatusRequest(found, token) { return true }
+    let own = queryRoles
+    return isKnownValue(token, role, outer.all.union(own.all), max(outer.oauth, own.oauth))
   }
 
-  private func isKnown(
-    _ candidate: TokenCandidate, _ token: TokenShape, _ place: TokenPlace, _ known: Int
-  ) -> Bool {
+  private mutating func isKnown(_ candidate: TokenCandidate, _ token: TokenShape, _ place: TokenPlace) -> Bool {
     if isJWT(candidate.range) || isMarkedDigest(candidate, token) || isStatusRequest(candidate.range, token) {
       return true
     }
@@ -153,7 +183,7 @@ struct TokenJudge: ~Escapable {
     switch place {
     case .path:
       guard token.content == .uniform else { return false }
-      if isDigestAmongWords(candidate.range, token) { return known < Self.maximumDigests || expectsDigests }
+      if isDigestAmongWords(candidate.range, token) { return knownTokens < Self.maximumDigests || expectsDigests }
       if token.encoding == .base32, isContentIdentifier(candidate.range) { return true }
       if token.length <= Self.longestAssetName {
         return hasAssetExtension(after: candidate.range) || hasImageOptions(after: candidate.range)
@@ -166,11 +196,11 @@ struct TokenJudge: ~Escapable {
         return token.content == .uniform && isDigestAmongWords(candidate.range, token)
           && hasAssetExtension(before: path.upperBound)
       }
-      let (companions, oauth) = NameRole.roles(ofQuery: query, bytes)
       if role.contains(.digest), token.content == .uniform, isDigestAmongWords(candidate.range, token) { return true }
-      return isKnownValue(token, role, companions, oauth)
+      let roles = queryRoles
+      return isKnownValue(token, role, roles.all, roles.oauth)
         || (token.content == .uniform && token.length <= Self.longestAssetName && token.encoding != .hex
-          && companions.contains(.expiry) && companions.contains(.signature) && hasExpiryAndSignature)
+          && roles.all.contains(.expiry) && roles.all.contains(.signature) && hasExpiryAndSignature)
     }
   }
 }

@@ -2,8 +2,6 @@
 struct TokenStatistics {
   var length = 0
   var digits = 0
-  /// Digits that base 32 does not have.
-  var digitsBeyondBase32 = 0
   var lower = 0
   var upper = 0
   var hexLetters = 0
@@ -16,42 +14,101 @@ struct TokenStatistics {
   private var longestRun = 0
 
   init(_ bytes: RawSpan, _ range: Range<Int>) {
-    let table = CharacterClass.table
-    let frequent = CharacterClass.pairs
-    var previous: UInt8 = 0
-    var run = 0
     length = range.count
-    for index in range {
-      let byte = bytes.byte(at: index)
-      let kind = table[Int(byte)]
-      if kind & CharacterClass.letter != 0 {
-        if kind & CharacterClass.upper != 0 { upper += 1 } else { lower += 1 }
-        if kind & CharacterClass.hexLetter != 0 { hexLetters += 1 }
-        let letter = (byte | 0x20) - 0x61
-        if previous != 0 {
-          pairs += 1
-          frequentPairs += Int(frequent[Int(previous - 1)] >> UInt32(letter) & 1)
+    guard !range.isEmpty else { return }
+    var pass = Pass(first: bytes.byte(at: range.lowerBound))
+    let traits = Self.traits
+    let followers = Self.followers
+    var index = range.lowerBound
+    while index < range.upperBound {
+      // Before a counter of eight bits can run over.
+      let end = min(range.upperBound, index + 248)
+      while index + 8 <= end {
+        var word = bytes.u64(at: index)
+        for _ in 0..<8 {
+          pass.take(UInt8(truncatingIfNeeded: word >> 56), traits, followers)
+          word <<= 8
         }
-        previous = letter + 1
-      } else {
-        previous = 0
-        if kind & CharacterClass.digit != 0 {
-          digits += 1
-          if byte < 0x32 || byte > 0x37 { digitsBeyondBase32 += 1 }
-        } else if kind & CharacterClass.standard != 0 {
-          standard += 1
-        } else if kind & CharacterClass.url != 0 {
-          url += 1
-        } else if kind & CharacterClass.pad != 0 {
-          pad += 1
-        } else {
-          others += 1
-        }
+        index += 8
       }
-      run = index > range.lowerBound && bytes.byte(at: index - 1) == byte ? run + 1 : 1
-      longestRun = max(longestRun, run)
+      while index < end {
+        pass.take(bytes.byte(at: index), traits, followers)
+        index += 1
+      }
+      add(pass.counters)
+      pass.counters = 0
+    }
+    frequentPairs = Int(truncatingIfNeeded: pass.pairs & 0xffff_ffff)
+    pairs = Int(truncatingIfNeeded: pass.pairs >> 32)
+    longestRun = pass.longestRun
+    others = length - lower - upper - digits - standard - url - pad
+  }
+
+  /// What is carried from byte to byte.
+  private struct Pass {
+    /// Eight bits each, as `add` reads them.
+    var counters: UInt64 = 0
+    /// Frequent pairs of letters in the lower half, all of them in the upper.
+    private(set) var pairs: UInt64 = 0
+    private(set) var longestRun = 1
+    private var run = 0
+    private var previous: UInt64 = 0
+    private var previousByte: UInt8
+
+    init(first: UInt8) { previousByte = first }
+
+    @inline(__always)
+    mutating func take(_ byte: UInt8, _ traits: [UInt64], _ followers: [UInt64]) {
+      let trait = traits[Int(byte)]
+      counters &+= trait >> 8
+      let letter = trait & 31
+      pairs &+= followers[Int(previous)] >> letter & 0x1_0000_0001
+      previous = letter
+      if byte == previousByte {
+        run &+= 1
+        longestRun = max(longestRun, run)
+      } else {
+        run = 1
+        previousByte = byte
+      }
     }
   }
+
+  private mutating func add(_ counters: UInt64) {
+    func counter(_ place: UInt64) -> Int { Int(counters >> (8 * place) & 0xff) }
+    digits += counter(0)
+    lower += counter(1)
+    upper += counter(2)
+    hexLetters += counter(3)
+    standard += counter(4)
+    url += counter(5)
+    pad += counter(6)
+  }
+
+  /// By byte: in the lowest eight bits the letter's number from 1 on, 0 for what is none; above, one for each counter of
+  /// `add` that it belongs to. One look-up and no branch a byte, since noise cannot be predicted.
+  private static let traits: [UInt64] = (0..<256).map { byte in
+    let kind = CharacterClass.table[byte]
+    var counters: UInt64 = 0
+    func count(_ place: UInt64) { counters |= 1 << (8 * place) }
+    if kind & CharacterClass.letter != 0 {
+      count(kind & CharacterClass.upper != 0 ? 2 : 1)
+      if kind & CharacterClass.hexLetter != 0 { count(3) }
+      return counters << 8 | UInt64(byte | 0x20) - 0x60
+    }
+    switch kind {
+    case CharacterClass.digit: count(0)
+    case CharacterClass.standard: count(4)
+    case CharacterClass.url: count(5)
+    case CharacterClass.pad: count(6)
+    default: break
+    }
+    return counters << 8
+  }
+
+  /// By a letter's number, the numbers of those that often follow it as bits, and in the upper half those of all letters;
+  /// nothing for 0.
+  private static let followers: [UInt64] = [0] + CharacterClass.pairs.map { UInt64($0) << 1 | 0x7ff_fffe << 32 }
 
   private var letters: Int { lower + upper }
 

@@ -150,4 +150,49 @@ struct PrivacyTests {
     #expect(target == Array("/\(Self.secret)".utf8) && head.host == host("good.example"))
     #expect(!EventCollector().wantsFacts)
   }
+
+  @Test("a name without a registrable domain is counted and stored without its encoded labels")
+  func domainless() throws {
+    let hash = KeyedHash(key: (1, 2))
+    let label = TokenCorpus.base32(Array(Self.marked[0].utf8), lower: true)
+    let key = DestinationKey(host(label), registrable: TinySuffixes(), hash: hash).text
+    #expect(key.hasPrefix("base32~\(label.utf8.count)~") && !key.contains(label))
+    // Equal names are one destination, others another; words stay, and so does what has a domain.
+    #expect(DestinationKey(host(label), registrable: TinySuffixes(), hash: hash).text == key)
+    #expect(DestinationKey(host(label + "a"), registrable: TinySuffixes(), hash: hash).text != key)
+    #expect(DestinationKey(host("printer"), registrable: TinySuffixes(), hash: hash).text == "printer")
+    #expect(DestinationKey(host("a.good.example"), registrable: TinySuffixes(), hash: hash).text == "good.example")
+    var sink = StateCollector()
+    var inspector = InspectorLab().inspector
+    let question = DNSBuilder(id: 7, questions: [DNSBuilder.question(DNSBuilder.name(label))]).bytes
+    let packet = PacketBuilder.udp(
+      from: Endpoint(address("10.88.0.7"), 40_001), to: InspectorLab.resolver, payload: question)
+    _ = inspector.inspect(
+      packet.rawSpan, meta: PacketMeta(hook: .forward, originalLength: packet.count),
+      now: Timestamp(seconds: 1_700_000_000), into: &sink)
+    inspector.finish(now: Timestamp(seconds: 1_700_000_100), into: &sink)
+    let encoder = EventEncoder(digest: try LibcryptoDigest(), names: .plain)
+    let lines = sink.events.map { String(decoding: encoder.line($0), as: UTF8.self) }.joined()
+    #expect(lines.contains("base32~") && !lines.contains(label))
+    #expect("\(sink.changes)".contains("base32~") && !"\(sink.changes)".contains(label))
+  }
+
+  @Test("application protocols and methods that nobody registered are shown as class, length and hash")
+  func words() throws {
+    var builder = TLSHelloBuilder(name: "good.example")
+    let offered = ["h2", Self.secret, "h3-29", "h3-\(Self.secret)"].flatMap { TLSHelloBuilder.vector8(Array($0.utf8)) }
+    builder.extensions?[2] = (16, TLSHelloBuilder.vector16(offered))
+    let request = HTTP2Builder.frame(
+      1, flags: 0x05, stream: 1,
+      HTTP2Builder.literal(":method", Self.secret) + [0x86, 0x84, 0x01] + HTTP2Builder.string("good.example"))
+    var lab = InspectorLab()
+    lab.connect("93.184.216.10:443", sending: builder.stream)
+    lab.connect("93.184.216.10:80", sending: HTTP2Builder.opening + request)
+    lab.connect("93.184.216.10:80", sending: Array("PROPFIND / HTTP/1.1\r\nHost: good.example\r\n\r\n".utf8))
+    let encoder = EventEncoder(digest: try LibcryptoDigest(), names: .plain)
+    let lines = lab.events.map { String(decoding: encoder.line($0), as: UTF8.self) }.joined()
+    #expect(!lines.contains(Self.secret))
+    #expect(lines.contains("\"client_alpns\":[\"h2\",\"plain~6~") && lines.contains("\"h3-29\",\"plain~9~"))
+    #expect(lines.contains("\"http_method\":\"plain~6~") && lines.contains("\"http_method\":\"PROPFIND\""))
+  }
 }

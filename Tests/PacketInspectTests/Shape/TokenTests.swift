@@ -138,6 +138,45 @@ struct TokenTests {
     #expect(Self.shape("/c?d=https%253A%252F%252Fhost%252Fa%252520b").encodedQuery == nil)
   }
 
+  @Test("however many harmless tokens stand around it, an encoded one is found")
+  func padded() {
+    var corpus = TokenCorpus(seed: 23)
+    let titles = (0..<40).map { _ in corpus.words(16) }
+    let identifiers = (0..<60).map { _ in corpus.uuid() }
+    let digests = (0..<30).map { _ in corpus.hex(64) }
+    let long = corpus.base64url(150)
+    let short = TokenCorpus.hex(Array("the board meets at ten".utf8))
+    for token in [long, short] {
+      for harmless in [titles, identifiers, titles + identifiers] {
+        let path = "/" + (harmless + [token] + harmless.prefix(9)).joined(separator: "/")
+        #expect(Self.shape(path).encodedPath?.length == token.utf8.count)
+        let query = "/x?" + (harmless + [token] + harmless.prefix(9)).map { "d=\($0)" }.joined(separator: "&")
+        #expect(Self.shape(query).encodedQuery?.length == token.utf8.count)
+        let nested = "/x?u=" + TokenCorpus.escape((harmless.prefix(30) + [token]).joined(separator: " "))
+        #expect(Self.shape(nested).encodedQuery?.length == token.utf8.count)
+      }
+    }
+    // What is known makes no room either.
+    let known = "/x?" + (digests + [long]).enumerated().map { "sha256=\($0.element)" }.joined(separator: "&")
+    #expect(Self.shape(known).encodedQuery?.length == long.utf8.count)
+    #expect(Self.shape(known).knownTokens == digests.count)
+    // Within one token, words before data and behind it do not hide it: the pairs of letters are those of noise.
+    let within = "/x?d=\(corpus.words(3, ""))\(corpus.base64url(300))\(corpus.words(3, ""))"
+    #expect(Self.shape(within).encodedQuery != nil)
+  }
+
+  @Test("text in pairs of hexadecimal digits is found wherever it begins, and nothing shorter than text can be")
+  func delimited() {
+    let pairs = Array("tell nobody of it".utf8).map { TokenCorpus.hex([$0]) }
+    for sign in [":", ".", "-", "/"] {
+      for lead in 0..<70 {
+        let target = "/" + String(repeating: ".", count: lead) + "?d=" + pairs.joined(separator: sign) + "&e=1"
+        #expect(Self.shape(target).encodedQuery?.encoding == .hex, "\(target)")
+      }
+      #expect(Self.shape("/?d=" + pairs.prefix(12).joined(separator: sign)).encodedQuery == nil)
+    }
+  }
+
   @Test("noise shorter than the threshold is nobody's business: no digest, trace or session id of 300,000 is text")
   func noise() {
     var corpus = TokenCorpus(seed: 22)

@@ -25,6 +25,7 @@ struct InspectBench {
   private var decided = PacketSet()
   private var webOpening = PacketSet()
   private var request = PacketSet()
+  private var signedRequest = PacketSet()
   private var question = PacketSet()
   private let requestLength: [UInt32]
 
@@ -63,6 +64,9 @@ struct InspectBench {
       let head = Traffic.request(Traffic.hostName(number))
       request.add(segment(web, Packet.Flags.pushAck, 1_001, 5_001, head))
       lengths.append(UInt32(head.count))
+      let signed = Traffic.request(Traffic.hostName(number), target: traffic.signedTarget())
+      signedRequest.add(
+        segment(web, Packet.Flags.pushAck, 1_001 + 3 * UInt32(head.count), 5_001 + 3 * 300, signed))
       question.add(
         Packet.udp(from: client, to: Self.resolver, Traffic.dns(Traffic.hostName(number), id: UInt16(flow & 0xffff))))
     }
@@ -90,6 +94,7 @@ struct InspectBench {
       Row(name: "ClientHello: judged by its name"),
       Row(name: "ACK of the server's answer: the flow is decided"), Row(name: "later packet of a decided flow"),
       Row(name: "request on a kept-alive connection"), Row(name: "DNS question of a known flow"),
+      Row(name: "request for a signed URL of 770 characters"),
     ]
     lookUpNames()
     for repetition in -Self.warmUps..<repetitions {
@@ -106,6 +111,7 @@ struct InspectBench {
         requests.advance(requestLength)
       }
       measure(&rows[5], requests, isCounted)
+      measure(&rows[7], signedRequest, isCounted)
       feed(question)
       measure(&rows[6], question, isCounted)
       inspector.finish(now: now, into: &sink)

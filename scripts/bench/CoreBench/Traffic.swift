@@ -65,12 +65,20 @@ struct Traffic {
   }
 
   /// A request head as a command-line client sends it.
-  static func request(_ name: String) -> [UInt8] {
+  static func request(_ name: String, target: String = "/docs/v2/index.json?page=3&size=50") -> [UInt8] {
     let lines = [
-      "GET /docs/v2/index.json?page=3&size=50 HTTP/1.1", "Host: \(name)", "User-Agent: agent/1.0", "Accept: */*",
+      "GET \(target) HTTP/1.1", "Host: \(name)", "User-Agent: agent/1.0", "Accept: */*",
       "Accept-Encoding: gzip, deflate", "Connection: keep-alive", "", "",
     ]
     return Array(lines.joined(separator: "\r\n").utf8)
+  }
+
+  /// A target as cloud storage signs it: 770 characters, 512 of them the signature.
+  mutating func signedTarget() -> String {
+    let signature = random(256).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    return "/bucket/objects/release-notes.tar.gz?X-Goog-Algorithm=GOOG4-RSA-SHA256"
+      + "&X-Goog-Credential=service%40project.iam.gserviceaccount.com%2F20260101%2Fauto%2Fstorage%2Fgoog4_request"
+      + "&X-Goog-Date=20260101T000000Z&X-Goog-Expires=3600&X-Goog-SignedHeaders=host&X-Goog-Signature=\(signature)"
   }
 }
 

@@ -40,7 +40,7 @@ func inspect(_ suffixes: SystemSuffixes) -> [Row] {
   let rows = bench.run(repetitions: repetitions)
   let passes = (repetitions + InspectBench.warmUps) * flows
   guard bench.fastPath == UInt64(passes * rounds), bench.eventCounts.tls == passes,
-    bench.eventCounts.http == passes * 3, bench.eventCounts.dns == passes * 2 + 256
+    bench.eventCounts.http == passes * 4, bench.eventCounts.dns == passes * 2 + 256
   else { fail("CoreBench: the inspector did not do what the rows say: \(bench.fastPath) \(bench.eventCounts)", 1) }
   return rows
 }
