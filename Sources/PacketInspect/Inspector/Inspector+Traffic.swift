@@ -133,7 +133,8 @@ extension Inspector {
       $0.beacons.noteSize(traffic.destination, out)
       return isUpload
         ? $0.drip.note(
-          traffic.destination, sent: out, received: back ?? 0, isReportedTo: traffic.isReportedTo, policy: $1, at: now)
+          traffic.destination, sent: out, received: back ?? 0, isAlone: traffic.isReportedTo || traffic.isStore,
+          policy: $1, at: now)
         : nil
     }
     if let finding { raiseDrip(finding, index, now, &sink) }
