@@ -69,10 +69,17 @@ let package = Package(
       path: "scripts/fuzz/Entries",
       swiftSettings: settings
     ),
+    // What tests and benchmarks share.
+    .target(
+      name: "TestSupport",
+      dependencies: ["CHostLibraries", "PacketInspect"],
+      path: "Tests/TestSupport",
+      swiftSettings: settings
+    ),
     .testTarget(
       name: "PacketInspectTests",
       dependencies: [
-        "PacketInspect", "nfq-egressd", "FuzzEntries",
+        "PacketInspect", "nfq-egressd", "FuzzEntries", "TestSupport",
         .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
       ],
       exclude: ["Fixtures", "FuzzRegressions"],
@@ -91,13 +98,13 @@ if Context.environment["BENCH"] == "1" {
     ),
     .executableTarget(
       name: "CoreBench",
-      dependencies: ["CoreC", "CHostLibraries", "FuzzEntries", "PacketInspect"],
+      dependencies: ["CoreC", "CHostLibraries", "FuzzEntries", "PacketInspect", "TestSupport"],
       path: "scripts/bench/CoreBench",
       swiftSettings: settings
     ),
     .executableTarget(
       name: "DetectionBench",
-      dependencies: ["CCategories", "CHostLibraries", "PacketInspect"],
+      dependencies: ["CCategories", "PacketInspect", "TestSupport"],
       path: "scripts/detection/DetectionBench",
       swiftSettings: settings
     ),

@@ -21,30 +21,29 @@ the daemon is asked (see `scope`).
 Exit 0 when every case was run, whatever the score; 1 when one could not be.
 """
 
-import argparse
 import http.client
 import ipaddress
 import json
 import os
 import pathlib
-import signal
+import shutil
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.parse
 
-SCRIPTS = pathlib.Path(__file__).resolve().parent
-REPOSITORY = SCRIPTS.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
+import lab_run
+
 PREFIX = f"nfqcases-{os.getpid()}"
 RESOLVER = "93.184.217.253"
 SERVER = "93.184.217.80"
 # The host's own policy for what agents must never reach, as a platform team would write it.
 NEVER = ["10.0.0.0/8"]
 LISTED = ["exfil-collector.example.net"]  # the corpus asks its runners to list this name
-PATIENCE = 5.0
 
 
 # --- what a case is ----------------------------------------------------------------------------------------------------
@@ -174,98 +173,38 @@ def as_resolver():
 # --- the run ------------------------------------------------------------------------------------------------------------
 
 
-def lab(*words, **options):
-    """Runs lab.sh."""
-    return subprocess.run([SCRIPTS / "lab.sh", "--prefix", PREFIX, *words], stdin=subprocess.DEVNULL, check=True, **options)
-
-
-def inside(namespace, *words, **options):
-    """Starts a program in a namespace of the lab; the process is the program itself."""
-    command = ["ip", "netns", "exec", f"{PREFIX}-{namespace}", *map(str, words)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
-
-
-def end(process):
-    """Ends a program that was started here."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
 def configuration(cases, work):
     """The daemon's configuration: the defaults, and a session for each case."""
     (work / "listed.txt").write_text("\n".join(LISTED) + "\n")
     (work / "never.txt").write_text("\n".join(NEVER) + "\n")
-    return {
-        "mode": "enforce",
-        "trustedResolvers": [RESOLVER],
-        "denyLists": [
+    return lab_run.configuration_for(
+        work,
+        [(source, case.id[:64]) for source, case in cases.items()],
+        trustedResolvers=[RESOLVER],
+        denyLists=[
             {"name": "builtin-metadata", "builtin": "cloud-metadata", "action": "reject"},
             {"name": "listed", "path": str(work / "listed.txt"), "format": "domains"},
             {"name": "never", "path": str(work / "never.txt"), "format": "cidr"},
         ],
-        "agentTypes": {"research": {}},
-        "sessions": {
-            "addresses": [
-                {"source": source, "session": case.id[:64], "agentType": "research"} for source, case in cases.items()
-            ]
-        },
-        "control": {"socket": str(work / "control.sock"), "group": "root"},
-        "store": {"path": "none"},
-        "events": {"path": str(work / "eve.json")},
-    }
-
-
-def is_bound():
-    """Whether the daemon has its queue."""
-    done = subprocess.run(
-        ["ip", "netns", "exec", f"{PREFIX}-host", "cat", "/proc/net/netfilter/nfnetlink_queue"],
-        capture_output=True, text=True, check=False,
     )
-    return any(row.split()[0] == "0" and row.split()[3] != "0" for row in done.stdout.splitlines() if row.strip())
 
 
 def run_all(files, daemon, work):
     """Sends every case; returns what each agent saw and the daemon's events."""
     cases = {f"10.88.0.{100 + number}": case for number, (_, case) in enumerate(files)}
     if len(cases) > 150:
-        sys.exit("egress-cases.py: more than 150 cases; the lab has no addresses for them")
-    (work / "config.yaml").write_text(json.dumps(configuration(cases, work)))
-    started = []
-    try:
-        lab("up", stdout=subprocess.DEVNULL)
+        lab_run.fail("more than 150 cases; the lab has no addresses for them")
+    with lab_run.LabRun(PREFIX, work) as lab:
         for source in cases:
             subprocess.run(["ip", "-n", f"{PREFIX}-agent", "addr", "add", f"{source}/24", "dev", "eth0"], check=True)
-        started.append(inside("internet", sys.executable, "-B", __file__, "--as-resolver"))
-        environment = {**os.environ, "NFQ_EGRESSD_RUN_DIR": str(work / "rules")}
-        rules = [SCRIPTS / "iptables-setup.sh", "install", "--source", "10.88.0.0/24", "--input", "--queues", "0"]
-        subprocess.run(
-            ["ip", "netns", "exec", f"{PREFIX}-host", *map(str, rules)],
-            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True,
-        )
-        with open(work / "daemon.log", "wb") as log:
-            started.append(inside("host", daemon, "run", "--config", work / "config.yaml", stdout=log, stderr=log))
-        deadline = time.monotonic() + 10
-        while not is_bound():
-            if started[-1].poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"egress-cases.py: the daemon does not start: {(work / 'daemon.log').read_text()[-500:]}")
-            time.sleep(0.05)
+        lab.start("internet", sys.executable, "-B", __file__, "--as-resolver")
+        running = lab.start_daemon(daemon, configuration(cases, work))
         words = [f"{source} {path}" for source, (path, case) in zip(cases, files) if case.is_sent]
-        client = inside("agent", sys.executable, "-B", __file__, "--as-agent", *words, stdout=subprocess.PIPE, text=True)
-        started.append(client)
+        client = lab.start("agent", sys.executable, "-B", __file__, "--as-agent", *words, stdout=subprocess.PIPE, text=True)
         lines = client.communicate(timeout=10 * len(words))[0].splitlines()
         seen = dict(zip([word.partition(" ")[0] for word in words], map(json.loads, lines)))
-        end(started[-2])  # the daemon ends its flows and writes the last of its events
-        events = [json.loads(line) for line in (work / "eve.json").read_text().splitlines()]
-        return {case.id: seen.get(source) for source, case in cases.items()}, events
-    finally:
-        for process in started:
-            end(process)
-        lab("down")
+        lab_run.end(running)  # it ends its flows and writes the last of its events
+        return {case.id: seen.get(source) for source, case in cases.items()}, lab.events()
 
 
 def findings(events):
@@ -319,29 +258,19 @@ def main():
         return as_agent(sys.argv[2:])
     if sys.argv[1:2] == ["--as-resolver"]:
         return as_resolver()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = lab_run.parser_for(__doc__)
     parser.add_argument("--cases", type=pathlib.Path, required=True)
-    built = [REPOSITORY / f".build/{mode}/nfq-egressd" for mode in ("release", "debug")]
-    parser.add_argument("--daemon", type=pathlib.Path, default=next((path for path in built if path.exists()), built[0]))
-    parser.add_argument("--markdown", type=pathlib.Path)
-    parser.add_argument("--events", type=pathlib.Path)
-    options = parser.parse_args()
-    if os.geteuid() != 0:
-        sys.exit("egress-cases.py: needs root: run it with sudo")
-    if not options.daemon.exists():
-        sys.exit(f"egress-cases.py: {options.daemon} is not there; build it with 'swift build -c release'")
+    options = lab_run.options_of(parser)
     files = [(path, Case(path)) for path in sorted(options.cases.resolve().rglob("*.json"))]
     if not files:
-        sys.exit(f"egress-cases.py: no case under {options.cases}")
+        lab_run.fail(f"no case under {options.cases}")
     with tempfile.TemporaryDirectory() as directory:
         work = pathlib.Path(directory)
         seen, events = run_all(files, options.daemon, work)
         if options.events:
-            options.events.write_bytes((work / "eve.json").read_bytes())
+            shutil.copy(work / "eve.json", options.events)
     lines = report([case for _, case in files], seen, findings(events))
-    print("\n".join(lines))
-    if options.markdown:
-        options.markdown.write_text("\n".join(lines) + "\n")
+    lab_run.publish(lines, options)
     return 1 if any(case.is_sent and seen.get(case.id) is None for _, case in files) else 0
 
 

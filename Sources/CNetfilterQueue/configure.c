@@ -279,13 +279,6 @@ void cnfq_wake_close(int wake_descriptor) {
   if (wake_descriptor >= 0) close(wake_descriptor);
 }
 
-uint32_t cnfq_receive_buffer(const cnfq_queue *queue) {
-  int size = 0;
-  socklen_t length = sizeof size;
-  if (getsockopt(queue->descriptor, SOL_SOCKET, SO_RCVBUF, &size, &length) < 0 || size < 0) return 0;
-  return (uint32_t)size;
-}
-
 void cnfq_name_thread(const char *name) { (void)prctl(PR_SET_NAME, name); }
 
 void cnfq_read_counters(const cnfq_queue *queue, cnfq_counters *counters) { *counters = queue->counters; }

@@ -12,7 +12,7 @@
 
 void cnfq_note_pending(cnfq_queue *queue, uint32_t id, uint32_t mark) {
   // The kernel puts one packet into a datagram, so that a receive never exceeds the table. Should it ever, the
-  // excess still gets its single verdicts; only a batch would not know of it.
+  // excess still gets its verdicts; it only cannot be held.
   if (queue->pending_count == CNFQ_BATCH) return;
   queue->pending[queue->pending_count++] = (struct cnfq_pending){.id = id, .mark = mark};
 }
@@ -62,8 +62,7 @@ static void remove_held(cnfq_queue *queue, uint32_t id) {
 
 /// Appends one message to the buffer, making room first.
 static cnfq_status append(
-  cnfq_queue *queue, int type, uint32_t id, cnfq_verdict verdict, const uint32_t *mark, uint32_t packets,
-  int *error_number) {
+  cnfq_queue *queue, int type, uint32_t id, cnfq_verdict verdict, const uint32_t *mark, int *error_number) {
   if (queue->out_length + CNFQ_VERDICT_SIZE > sizeof queue->out) {
     const cnfq_status status = cnfq_flush(queue, error_number);
     if (status != CNFQ_OK) return status;
@@ -73,47 +72,18 @@ static cnfq_status append(
   // The attribute replaces the whole mark, so that it is there only when asked for.
   if (mark != NULL) nfq_nlmsg_verdict_put_mark(message, *mark);
   queue->out_length += NLMSG_ALIGN(message->nlmsg_len);
-  queue->out_packets += packets;
+  queue->out_packets++;
   return CNFQ_OK;
 }
 
 cnfq_status cnfq_give_verdict(
   cnfq_queue *queue, uint32_t id, cnfq_verdict verdict, const uint32_t *mark, int *error_number) {
   *error_number = 0;
-  const cnfq_status status = append(queue, NFQNL_MSG_VERDICT, id, verdict, mark, 1, error_number);
+  const cnfq_status status = append(queue, NFQNL_MSG_VERDICT, id, verdict, mark, error_number);
   if (status != CNFQ_OK) return status;
   struct cnfq_pending *packet = find_pending(queue, id);
   if (packet != NULL) packet->answered = true;
   else remove_held(queue, id);
-  return CNFQ_OK;
-}
-
-cnfq_status cnfq_give_verdict_batch(cnfq_queue *queue, uint32_t last_id, cnfq_verdict verdict, int *error_number) {
-  *error_number = 0;
-  uint32_t covered = 0;
-  for (uint32_t index = 0; index < queue->pending_count; index++) {
-    covered += !queue->pending[index].answered && !cnfq_after(queue->pending[index].id, last_id);
-  }
-  if (covered == 0) return CNFQ_OK;
-
-  const bool would_release = queue->held_count > 0 && !cnfq_after(queue->held[0].id, last_id);
-  if (!would_release) {
-    const cnfq_status status =
-      append(queue, NFQNL_MSG_VERDICT_BATCH, last_id, verdict, NULL, covered, error_number);
-    if (status != CNFQ_OK) return status;
-    queue->counters.batches++;
-  } else {
-    queue->counters.batch_fallbacks++;
-  }
-  for (uint32_t index = 0; index < queue->pending_count; index++) {
-    struct cnfq_pending *packet = &queue->pending[index];
-    if (packet->answered || cnfq_after(packet->id, last_id)) continue;
-    if (would_release) {
-      const cnfq_status status = append(queue, NFQNL_MSG_VERDICT, packet->id, verdict, NULL, 1, error_number);
-      if (status != CNFQ_OK) return status;
-    }
-    packet->answered = true;
-  }
   return CNFQ_OK;
 }
 
@@ -130,21 +100,15 @@ void cnfq_settle_pending(cnfq_queue *queue) {
   for (uint32_t index = 0; index < queue->pending_count; index++) {
     const struct cnfq_pending packet = queue->pending[index];
     if (packet.answered || insert_held(queue, packet.id, packet.mark) == CNFQ_OK) continue;
-    // A packet nobody remembers would sit in the kernel's queue for ever, or leave with a later batch.
+    // A packet nobody remembers would sit in the kernel's queue for ever.
     queue->counters.hold_overflows++;
     int ignored = 0;
-    (void)append(queue, NFQNL_MSG_VERDICT, packet.id, CNFQ_DROP, NULL, 1, &ignored);
+    (void)append(queue, NFQNL_MSG_VERDICT, packet.id, CNFQ_DROP, NULL, &ignored);
   }
   queue->pending_count = 0;
 }
 
 uint32_t cnfq_held_count(const cnfq_queue *queue) { return queue->held_count; }
-
-int cnfq_lowest_held(const cnfq_queue *queue, uint32_t *id) {
-  if (queue->held_count == 0) return 0;
-  *id = queue->held[0].id;
-  return 1;
-}
 
 int cnfq_held_mark(const cnfq_queue *queue, uint32_t id, uint32_t *mark) {
   const uint32_t place = held_place(queue, id);

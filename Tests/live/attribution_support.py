@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import time
@@ -16,10 +15,15 @@ import time
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from conftest import AGENT, DAEMON, PREFIX, REPOSITORY, RESOLVERS, SETUP, Daemon, configuration_for, wait_until
-from test_containers import Host, skip_where_unusable
+from conftest import AGENT, PREFIX, REPOSITORY, RESOLVERS, SETUP, Daemon, configuration_for
+from container_support import Host, agent_labels, label_options, linking_image, need, status_of, usable
 
 NETWORKS = ("10.91.0.0/24", "fd91::/64")
+
+
+def types(destinations=200, on_reach="flag"):
+    """One agent type."""
+    return {"research": {"budget": {"destinations": destinations, "onReach": on_reach}}}
 
 
 def in_host(*words):
@@ -39,21 +43,8 @@ def run_in_host(*words, check=True, timeout=60):
 class HostDaemon(Daemon):
     """The daemon where it sees cgroups."""
 
-    def launch(self):
-        """Starts the process and waits for nothing."""
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(
-                in_host(DAEMON, "run", "--config", self.configuration_path),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-
-    def start(self):
-        """Starts it and waits until its queue is bound."""
-        self.launch()
-        wait_until(self._bound_or_dead, 10, "the queue is bound")
-        assert self.process.poll() is None, f"the daemon ended: {self.log()}"
+    def enter(self, *words):
+        return in_host(*words)
 
     def sessions(self):
         """What lives, by id."""
@@ -98,13 +89,7 @@ class AgentHost(Host):
 
     def prepare(self):
         """An image that is nothing but links into /usr, which containers get to see, and a network."""
-        image = self.directory / "image"
-        for directory in ("etc", "tmp", "proc", "sys", "dev", "usr"):
-            (image / directory).mkdir(parents=True)
-        for link in ("bin", "sbin", "lib", "lib64"):
-            (image / link).symlink_to(f"usr/{link}")
-        archive = shutil.make_archive(str(image), "tar", image)
-        self.podman("import", archive, "agent")
+        self.podman("import", linking_image(self.directory), "agent")
         subnets = [word for network in NETWORKS for word in ("--subnet", network)]
         self.podman("network", "create", "--ipv6", *subnets, "--disable-dns", "agents")
         (network,) = json.loads(self.podman("network", "inspect", "agents"))
@@ -112,8 +97,7 @@ class AgentHost(Host):
 
     def run(self, name, *options, session=None, agent_type="research"):
         """Starts an agent's container; returns its id."""
-        labels = {"egress.session": session, "egress.agent-type": agent_type} if session else {}
-        words = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
+        words = label_options(agent_labels(session, agent_type))
         words += [word for resolver in RESOLVERS for word in ("--dns", resolver)]
         for path in ("/usr", REPOSITORY, self.lab.directory / "ca.pem"):
             words += ["--volume", f"{path}:{path}:ro"]
@@ -129,10 +113,7 @@ class AgentHost(Host):
     def curl(self, name, url, *options):
         """curl's exit status in a container."""
         words = self.podman_command("exec", name, "curl", "-sS", "--max-time", "3", *options, url)
-        done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False, env=self.environment
-        )
-        return done.returncode
+        return status_of(words, self.environment)
 
     def python(self, name, text, *words):
         """Runs Python in a container; returns what it prints."""
@@ -146,21 +127,9 @@ class AgentHost(Host):
 
 
 def agent_host(lab):
-    """A fixture's body: the host of containers, or the reason why there is none."""
-    for program in ("podman", "runc", "nsenter", "curl"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
-    host = AgentHost(lab)
-    try:
-        try:
-            host.prepare()
-            host.run("probe")
-        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            skip_where_unusable(error)
-        host.remove_all()
-        yield host
-    finally:
-        host.clean()
+    """The host of containers, or the reason why there is none."""
+    need("podman", "runc", "nsenter", "curl")
+    return usable(AgentHost(lab))
 
 
 # --- cgroups ---------------------------------------------------------------------------------------------------------
@@ -185,6 +154,26 @@ def remove_cgroup(directory):
             return
         except OSError:
             time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def made_cgroups(*directories):
+    """Cgroups, each after the one that it is in; a skip where none can be made."""
+    try:
+        try:
+            for directory in directories:
+                directory.mkdir()
+        except OSError as error:
+            pytest.skip(f"no control group can be made: {error}")
+        yield
+    finally:
+        for directory in reversed(directories):
+            remove_cgroup(directory)
+
+
+def sessions_below(top):
+    """The configuration by which cgroups below one are sessions."""
+    return {"addresses": [], "cgroups": [{"pattern": f"/{top.name}/agent-{{type}}-{{session}}"}]}
 
 
 def run_in_cgroup(lab, directory, *words, timeout=60):

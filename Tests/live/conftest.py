@@ -109,6 +109,17 @@ def wait_until(condition, seconds=5.0, what="the condition"):
         time.sleep(0.02)
 
 
+def end_process(process, seconds=10):
+    """Ends a process whatever state it is in."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
 class Daemon:
     """A running nfq-egressd in the host's namespace."""
 
@@ -125,16 +136,23 @@ class Daemon:
         """Writes the configuration; JSON is YAML."""
         self.configuration_path.write_text(json.dumps(configuration, indent=1) + "\n")
 
-    def start(self):
-        """Starts the daemon and waits until its queue is bound."""
+    def enter(self, *words):
+        """A command in the host's namespace. Not by lab.sh: the process must be the command itself, for signals."""
+        return ["ip", "netns", "exec", f"{PREFIX}-host", *map(str, words)]
+
+    def launch(self):
+        """Starts the process and waits for nothing."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                # Not by lab.sh: the process here must be the daemon itself, so that signals reach it.
-                ["ip", "netns", "exec", f"{PREFIX}-host", str(DAEMON), "run", "--config", str(self.configuration_path)],
+                self.enter(DAEMON, "run", "--config", self.configuration_path),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
+
+    def start(self):
+        """Starts the daemon and waits until its queue is bound."""
+        self.launch()
         wait_until(self._bound_or_dead, 10, "the queue is bound")
         assert self.process.poll() is None, f"the daemon ended: {self.log()}"
 
@@ -146,12 +164,16 @@ class Daemon:
         table = self.lab.run("host", "cat", "/proc/net/netfilter/nfnetlink_queue").stdout
         return any(row.split()[0] == "0" and row.split()[3] != "0" for row in table.splitlines() if row.strip())
 
-    def session(self, *words, check=True):
-        """Runs `nfq-egressd session ...`; the socket is a file, so the namespace does not matter."""
-        command = [str(DAEMON), "session", *map(str, words), "--socket", self.socket_path]
+    def command(self, *words, check=True):
+        """Runs a command that asks the daemon; the socket is a file, so the namespace does not matter."""
+        command = [str(DAEMON), *map(str, words), "--socket", self.socket_path]
         result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False)
         assert not check or result.returncode == 0, result.stderr
         return result
+
+    def session(self, *words, check=True):
+        """Runs `nfq-egressd session ...`."""
+        return self.command("session", *words, check=check)
 
     def session_json(self, *words):
         """Its JSON."""
@@ -176,6 +198,11 @@ class Daemon:
         """The first such event, as soon as it is there."""
         return wait_until(lambda: self.find(**wanted), seconds, f"an event with {wanted}")[0]
 
+    def questions(self, name, **wanted):
+        """DNS questions about a name, as events."""
+        found = self.find(event_type="dns", dns__type="request", **wanted)
+        return [event for event in found if event["dns"]["queries"][0]["rrname"] == name]
+
     def alerts(self, kind):
         """Alerts with a flag of this kind."""
         return self.find(event_type="alert", egress__flag__kind=kind)
@@ -187,12 +214,8 @@ class Daemon:
 
     def end(self):
         """Ends it whatever state it is in."""
-        if self.process is not None and self.process.poll() is None:
-            try:
-                self.stop()
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(10)
+        if self.process is not None:
+            end_process(self.process)
 
 
 def at(event, path):

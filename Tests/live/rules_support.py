@@ -1,4 +1,4 @@
-"""Namespaces, echo servers and a small NFQUEUE responder for test_rules.py. Standard library only."""
+"""Namespaces, echo servers and a small NFQUEUE responder for the tests of the rules. Standard library only."""
 
 import contextlib
 import ctypes

@@ -6,170 +6,30 @@ given addresses is one for all (/run/containers/networks), so the networks have 
 """
 
 import json
-import os
-import pathlib
-import shutil
-import signal
 import subprocess
-import tempfile
 import threading
 import time
 
 import pytest
 from conftest import DAEMON, wait_until
+from container_support import BOTH, FOUR, NAMESPACE, Host, fresh, need, usable
 
-NAMESPACE = f"nfqctn-{os.getpid()}"
 # What the issue asks for: a change is known within a second.
 SOON = 1.0
-# Limits that a container on a test machine may not be able to raise.
-ULIMITS = '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]\n'
-APPLETS = ["sh", "sleep"]
-FOUR, BOTH = f"four-{os.getpid()}", f"both-{os.getpid()}"
-
-
-# What a runtime says on machines that let nobody run containers: a root without rights (itself in a container), no
-# cgroups, no bridges in the kernel. Anything else that it says is our failure, or a runtime's bug to look at.
-UNUSABLE = (
-    "operation not permitted",
-    "permission denied",
-    "operation not supported",
-    "cgroup mountpoint does not exist",
-    "cgroups: cgroup",
-    "no cgroup mount found",
-    "devices cgroup isn't mounted",
-)
-
-
-def skip_where_unusable(error, runtime="podman"):
-    """Skips where the machine cannot run containers; raises what was raised otherwise."""
-    text = str(error)
-    if isinstance(error, RuntimeError) and any(reason in text.lower() for reason in UNUSABLE):
-        pytest.skip(f"{runtime} cannot run a container here: {text.splitlines()[-1]}")
-    raise error
-
-
-class Host:
-    """A host of containers: a network namespace with podman in it."""
-
-    def __init__(self):
-        # Short: podman and socket addresses bear only short paths.
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="nfqctn-"))
-        self.socket = self.directory / "podman.sock"
-        self.service = None
-        (self.directory / "containers.conf").write_text(ULIMITS)
-        self.environment = dict(os.environ, CONTAINERS_CONF=str(self.directory / "containers.conf"))
-
-    def enter(self, *words):
-        """A command in the namespace. Not by `ip netns exec`: its fresh /sys hides the cgroups from podman."""
-        return ["nsenter", f"--net=/run/netns/{NAMESPACE}", *map(str, words)]
-
-    def podman_command(self, *words):
-        """A podman command with everything it keeps in the temporary directory."""
-        options = ["--root", self.directory / "root", "--runroot", self.directory / "run"]
-        options += ["--tmpdir", self.directory / "tmp", "--network-config-dir", self.directory / "networks"]
-        options += ["--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", "runc"]
-        return self.enter("podman", *options, *words)
-
-    def podman(self, *words, check=True):
-        """Runs podman; returns its standard output."""
-        result = subprocess.run(
-            self.podman_command(*words),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            env=self.environment,
-        )
-        if check and result.returncode != 0:
-            raise RuntimeError(f"podman {' '.join(map(str, words))}: {result.stderr.strip()}")
-        return result.stdout.strip()
-
-    def prepare(self):
-        """The namespace, an image of busybox alone, and two networks."""
-        subprocess.run(["ip", "netns", "add", NAMESPACE], check=True, timeout=10)
-        subprocess.run(["ip", "-n", NAMESPACE, "link", "set", "lo", "up"], check=True, timeout=10)
-        programs = self.directory / "image/bin"
-        programs.mkdir(parents=True)
-        shutil.copy(shutil.which("busybox"), programs / "busybox")
-        for applet in APPLETS:
-            (programs / applet).symlink_to("busybox")
-        archive = shutil.make_archive(str(self.directory / "image"), "tar", self.directory / "image")
-        self.podman("import", archive, "agent")
-        self.podman("network", "create", "--subnet", "10.91.0.0/24", FOUR)
-        self.podman("network", "create", "--subnet", "10.92.0.0/24", "--ipv6", "--subnet", "fd92::/64", BOTH)
-
-    def start_service(self):
-        """Starts the API and waits until its socket is there."""
-        self.service = subprocess.Popen(
-            self.podman_command("system", "service", "--time=0", f"unix://{self.socket}"),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=self.environment,
-        )
-        wait_until(self.socket.exists, 10, "the API's socket")
-
-    def stop_service(self):
-        """Ends the API; containers go on."""
-        if self.service is None:
-            return
-        self.service.send_signal(signal.SIGKILL)
-        self.service.wait(10)
-        self.service = None
-        self.socket.unlink(missing_ok=True)
-
-    def run(self, name, *options, labels=None):
-        """Starts a container; returns its id."""
-        words = [word for key, value in (labels or {}).items() for word in ("--label", f"{key}={value}")]
-        return self.podman("run", "-d", "--name", name, *words, *options, "agent", "sleep", "300")
-
-    def remove_all(self):
-        """Removes every container, members of others' networks first."""
-        self.podman("pod", "rm", "-f", "-t", "0", "-a", check=False)
-        for _ in range(3):
-            for container in self.podman("ps", "-aq", "--no-trunc", check=False).split():
-                self.podman("rm", "-f", "-t", "0", container, check=False)
-
-    def clean(self):
-        """Leaves nothing behind."""
-        self.remove_all()
-        self.podman("network", "rm", FOUR, BOTH, check=False)
-        self.stop_service()
-        with open("/proc/mounts", encoding="utf-8") as mounts:
-            ours = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{self.directory}/")]
-        for mount in sorted(ours, reverse=True):
-            subprocess.run(["umount", "-l", mount], check=False, timeout=10)
-        subprocess.run(["ip", "netns", "del", NAMESPACE], check=False, timeout=10, stderr=subprocess.DEVNULL)
-        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
 def machine():
     """The host, if this machine can run containers."""
-    for program in ("podman", "runc", "busybox", "nsenter", "ip"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
-    host = Host()
-    try:
-        try:
-            host.prepare()
-            host.run("probe", "--network", FOUR)
-        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            skip_where_unusable(error)
-        host.remove_all()
+    need("podman", "runc", "busybox", "nsenter", "ip")
+    with usable(Host(), "--network", FOUR) as host:
         yield host
-    finally:
-        host.clean()
 
 
 @pytest.fixture(name="host")
 def fresh_host(machine):
     """The host without containers, its API running."""
-    machine.start_service()
-    yield machine
-    machine.remove_all()
-    machine.stop_service()
+    yield from fresh(machine)
 
 
 class Watcher:

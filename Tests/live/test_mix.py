@@ -73,6 +73,21 @@ def shift(lab, running, names=WANDERING):
     pytest.fail(f"no shift after {len(names)} contacts elsewhere")
 
 
+def shifted(lab, watched, on_shift):
+    """A daemon whose one session has just shifted."""
+    running = watched(on_shift)
+    work(lab)
+    shift(lab, running)
+    return running
+
+
+def refused_for(lab, running, name, reason):
+    """Whether a lookup is refused at once; waits for the event with the reason."""
+    is_refused = refused_at_once(ask(lab, [name])[0])
+    running.wait_for(event_type="dns", egress__verdict__reason=reason)
+    return is_refused
+
+
 def flagged(running):
     """The flag of the one shift there is."""
     (alert,) = wait_until(lambda: running.alerts("category-shift"), 5, "the flag")
@@ -99,12 +114,9 @@ def test_shift_is_flagged_with_categories_and_hosts_and_goes_on(lab, watched):
 
 
 def test_hold_refuses_what_is_new_until_a_release(lab, watched):
-    running = watched("hold")
-    work(lab)
-    shift(lab, running)
+    running = shifted(lab, watched, "hold")
     assert "Destinations not yet contacted are held." in flagged(running)["summary"]
-    assert refused_at_once(ask(lab, ["dest60.com"])[0])
-    running.wait_for(event_type="dns", egress__verdict__reason="category-held")
+    assert refused_for(lab, running, "dest60.com", "category-held")
     assert ask(lab, ["elsewhere0.com"])[0]["outcome"] == "ok"
     assert lab.curl("https://dest1.com/")[0] == 0
     assert lab.curl("https://dest36.com/")[0] != 0
@@ -126,14 +138,10 @@ def test_hold_refuses_what_is_new_until_a_release(lab, watched):
 
 
 def test_reject_refuses_what_rose_and_leaves_the_rest(lab, watched):
-    running = watched("reject")
-    work(lab)
-    shift(lab, running)
+    running = shifted(lab, watched, "reject")
     assert "held, and unknown is rejected." in flagged(running)["summary"]
-    assert refused_at_once(ask(lab, ["elsewhere0.com"])[0])
-    running.wait_for(event_type="dns", egress__verdict__reason="category-denied")
-    assert refused_at_once(ask(lab, ["dest36.com"])[0])
-    running.wait_for(event_type="dns", egress__verdict__reason="category-held")
+    assert refused_for(lab, running, "elsewhere0.com", "category-denied")
+    assert refused_for(lab, running, "dest36.com", "category-held")
     assert lab.curl("https://dest1.com/")[0] == 0
     running.session("release", SESSION, "--why", "explained")
     assert all(answer["outcome"] == "ok" for answer in ask(lab, ["dest36.com", "elsewhere0.com"]))

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import AT_ONCE_MS, DAEMON, RESOLVERS, wait_until
+from conftest import AT_ONCE_MS, RESOLVERS, wait_until
 
 TALKER = pathlib.Path(__file__).with_name("talker.py")
 WEB = {4: "93.184.216.11", 6: "2606:2800:220:1::11"}
@@ -31,10 +31,7 @@ def types(**more):
 
 def overlay(running, *words, check=True):
     """Runs `nfq-egressd overlay ...`."""
-    command = [str(DAEMON), "overlay", *map(str, words), "--socket", running.socket_path]
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False)
-    assert not check or result.returncode == 0, result.stderr
-    return result
+    return running.command("overlay", *words, check=check)
 
 
 def added(running, *words):

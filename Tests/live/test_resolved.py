@@ -11,8 +11,16 @@ import shutil
 import subprocess
 
 import pytest
-from attribution_support import agent_in_cgroup, cgroup_root, host_daemon, in_host, remove_cgroup, run_in_host
-from conftest import REPOSITORY, RESOLVERS, at, wait_until
+from attribution_support import (
+    agent_in_cgroup,
+    cgroup_root,
+    host_daemon,
+    in_host,
+    made_cgroups,
+    run_in_host,
+    sessions_below,
+)
+from conftest import REPOSITORY, RESOLVERS, at, end_process, wait_until
 
 STUB = "127.0.0.53"
 UPSTREAM = RESOLVERS[0]
@@ -58,16 +66,8 @@ def cgroups():
     """Two cgroups: the agent's and the resolver's."""
     top = cgroup_root() / f"nfqresolved-{os.getpid()}"
     made = [top, top / "agent-research-s1", top / "resolved"]
-    try:
-        try:
-            for directory in made:
-                directory.mkdir()
-        except OSError as error:
-            pytest.skip(f"no control group can be made: {error}")
+    with made_cgroups(*made):
         yield made
-    finally:
-        for directory in reversed(made):
-            remove_cgroup(directory)
 
 
 @pytest.fixture
@@ -96,12 +96,7 @@ def resolved(lab, cgroups, tmp_path):
         assert process.poll() is None, f"systemd-resolved ended: {log.read_text(errors='replace')}"
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
+        end_process(process)
 
 
 def listens():
@@ -111,8 +106,7 @@ def listens():
 
 def upstream_questions(running, name):
     """What was asked of the internet's resolver about a name."""
-    found = running.find(event_type="dns", dns__type="request", dest_ip=UPSTREAM)
-    return [event for event in found if event["dns"]["queries"][0]["rrname"] == name]
+    return running.questions(name, dest_ip=UPSTREAM)
 
 
 @pytest.mark.skipif(
@@ -125,8 +119,7 @@ def test_the_stubs_upstream_question_is_the_askers_and_its_answer_corroborates(l
     options = ["--cgroup", agent, "--cgroup", resolver] if rules == "two cgroups" else ["--cgroup", agent, "--all-output"]
     directory = tmp_path / "daemon"
     directory.mkdir()
-    sessions = {"addresses": [], "cgroups": [{"pattern": f"/{top.name}/agent-{{type}}-{{session}}"}]}
-    with host_daemon(lab, directory, options, sessions=sessions) as running:
+    with host_daemon(lab, directory, options, sessions=sessions_below(top)) as running:
         for transport, name, last in (("udp", "dest11.com", 11), ("tcp", "dest12.com", 12)):
             (answer,) = agent_in_cgroup(lab, agent, "ask", STUB, transport, name, "A")
             assert answer["outcome"] == "ok", answer

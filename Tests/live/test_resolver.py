@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 
 import pytest
@@ -15,10 +14,11 @@ from conftest import (
     SETUP,
     at,
     configuration_for,
+    end_process,
     setup_rules,
     wait_until,
 )
-from test_containers import FOUR, Host, skip_where_unusable
+from container_support import FOUR, Host, need, usable
 
 UPSTREAM = RESOLVERS[0]
 HOST_ADDRESS = "93.184.216.2"
@@ -31,11 +31,7 @@ def watch_output(lab):
 
 def upstream_questions(running, name):
     """What the host's resolver asked about a name, as events."""
-    return [
-        event
-        for event in running.find(event_type="dns", dns__type="request", dest_ip=UPSTREAM, src_ip=HOST_ADDRESS)
-        if event["dns"]["queries"][0]["rrname"] == name
-    ]
+    return running.questions(name, dest_ip=UPSTREAM, src_ip=HOST_ADDRESS)
 
 
 def ask_stub(lab, name, kind="A", transport="udp"):
@@ -174,8 +170,9 @@ class PodmanHost(Host):
         self.outside = f"nfqres-{os.getpid()}"
         self.processes = []
 
-    def connect(self):
-        """The way to the nameserver, and the nameserver."""
+    def prepare(self):
+        """The way to the nameserver beside the rest, and the nameserver."""
+        super().prepare()
         subprocess.run(["ip", "netns", "add", self.outside], check=True, timeout=10)
         batch = f"link add out0 type veth peer name in0 netns {self.outside}\n"
         batch += f"addr add 198.51.100.1/24 dev out0\nlink set out0 up\nroute add {self.nameserver}/32 dev out0 proto static\n"
@@ -201,12 +198,7 @@ class PodmanHost(Host):
     def clean(self):
         """Leaves nothing behind."""
         for process in reversed(self.processes):
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
+            end_process(process)
         super().clean()
         subprocess.run(["ip", "netns", "del", self.outside], check=False, timeout=10, stderr=subprocess.DEVNULL)
 
@@ -214,25 +206,15 @@ class PodmanHost(Host):
 @pytest.fixture(name="podman_host")
 def podman_host_with_resolver():
     """The host with one running container, if this machine can have it."""
-    for program in ("podman", "runc", "busybox", "nsenter", "ip"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
+    need("podman", "runc", "busybox", "nsenter", "ip")
     if not any(os.access(f"{place}/podman/aardvark-dns", os.X_OK) for place in ("/usr/lib", "/usr/libexec")):
         pytest.skip("aardvark-dns is not installed")
     nameserver = machines_nameserver()
     if nameserver is None:
         pytest.skip("aardvark-dns reads /etc/resolv.conf, which does not name one IPv4 nameserver here")
-    host = PodmanHost(nameserver)
-    try:
-        try:
-            host.prepare()
-            host.connect()
-            host.run("one", "--network", FOUR, "--ip", "10.91.0.11")
-        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            skip_where_unusable(error)
+    with usable(PodmanHost(nameserver), "--network", FOUR) as host:
+        host.run("one", "--network", FOUR, "--ip", "10.91.0.11")
         yield host
-    finally:
-        host.clean()
 
 
 def test_aardvark_dns_asks_for_the_container_that_asked_it(podman_host, tmp_path):

@@ -60,7 +60,7 @@ class Trial:
             except Exception as error:
                 raise RuntimeError(f"{self.name}: {error}\n{log.read_text(encoding='utf-8')[-500:]}") from error
             finally:
-                ended = stages.end(process)
+                ended = stages.end(process, 10)
         if not ended or process.returncode:
             raise RuntimeError(f"{self.name} did not end well: {log.read_text(encoding='utf-8')[-500:]}")
         results["all"] = {"resident": resident, **self._counts(log)}
@@ -91,7 +91,7 @@ class Trial:
             last = self._mark(process)
             sent = json.loads(blaster.communicate(timeout=self.seconds + 20)[0])["sent"]
         finally:
-            stages.end(blaster)
+            stages.end(blaster, 10)
         time.sleep(0.3)
         return {"rate": (last[1] - first[1]) / (last[0] - first[0]), **cpu(first, last),
                 "delivered": (self.stage.arrived() - before) / sent, "offered": sent / self.seconds}

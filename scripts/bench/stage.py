@@ -1,9 +1,12 @@
 """Where live packets go: three network namespaces of the benchmark's own, cut off from every real network."""
 import os
 import pathlib
-import signal
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+from lab_run import end
 
 AGENT = "10.88.0.7"
 SERVER = "93.184.216.20"
@@ -17,19 +20,6 @@ def call(*command, namespace=None, env=None):
     if done.returncode:
         raise RuntimeError(f"{' '.join(full)}: {done.stdout.strip()}")
     return done.stdout
-
-
-def end(process, patience=10):
-    """SIGTERM, then SIGKILL, of a process that this program started; True if it ended by itself in time."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(patience)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            return False
-    return True
 
 
 class Stage:
@@ -77,7 +67,7 @@ class Stage:
 
     def __exit__(self, *_):
         if self.server:
-            end(self.server)
+            end(self.server, 10)
         for name in (self.agent, self.host, self.net):
             subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
 

@@ -1,78 +1,14 @@
-"""Request targets as ordinary clients write them, by kind of client; every value is fresh, from one seeded source."""
+"""Request targets as ordinary clients write them, by kind of client (values: benign_values.py)."""
 
 import base64
 import json
-import random
 import string
-import urllib.parse
 import zlib
 
-WORDS = (
-    "amber anchor apple autumn bakery barrel basket beacon bicycle blanket bridge bright bronze butter cabin camera canal "
-    "candle canvas carbon castle cedar ceiling cellar cherry circle cloud coast cobalt copper corner cotton courier cradle "
-    "crystal dancer desert dinner dolphin dragon eagle ember engine fabric falcon farmer feather filter finger flower forest "
-    "fossil garden ginger glacier granite harbor hazel helmet hollow island ivory jacket jungle kettle ladder lantern lemon "
-    "linen magnet maple marble meadow mirror monkey morning mountain needle ocean olive orange orchard oyster paper parcel "
-    "pepper pillow planet pocket prairie quartz rabbit ribbon river rocket saddle salmon shadow silver sparrow spring stable "
-    "summit tailor temple thunder timber tunnel valley velvet violet walnut willow yellow"
-).split()
+from benign_values import quote
+
 CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
 KANJI = "日本語研究開発時間東京大学新聞社会経済政治文化歴史"
-
-
-class Values:
-    """Values as clients make them."""
-
-    def __init__(self, seed):
-        self.random = random.Random(seed)
-
-    def word(self):
-        return self.random.choice(WORDS)
-
-    def words(self, low, high, joint="-"):
-        return joint.join(self.word() for _ in range(self.random.randint(low, high)))
-
-    def number(self, low, high):
-        return self.random.randint(low, high)
-
-    def data(self, count):
-        return self.random.randbytes(count)
-
-    def hex(self, characters):
-        return self.data((characters + 1) // 2).hex()[:characters]
-
-    def base64(self, count):
-        return quote(base64.b64encode(self.data(count)))
-
-    def base64url(self, count):
-        return base64.urlsafe_b64encode(self.data(count)).decode().rstrip("=")
-
-    def letters(self, count, alphabet=string.ascii_letters + string.digits):
-        return "".join(self.random.choices(alphabet, k=count))
-
-    def uuid(self):
-        text = self.hex(32)
-        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{self.random.choice('89ab')}{text[17:20]}-{text[20:]}"
-
-    def pick(self, *values):
-        return self.random.choice(values)
-
-    def packed(self, value):
-        """A value as JSON in URL-safe base 64."""
-        return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).decode()
-
-    def jwt(self):
-        head = {"alg": self.pick("RS256", "ES256", "HS256"), "typ": "JWT", "kid": self.hex(self.pick(8, 32, 40))}
-        body = {"iss": f"https://{self.word()}.example", "sub": self.letters(21), "exp": self.number(1_760_000_000, 1_800_000_000)}
-        parts = [self.packed(head).rstrip("="), self.packed(body).rstrip("="), self.base64url(self.pick(32, 64, 256))]
-        return ".".join(parts)
-
-    def when(self):
-        return f"2026{self.number(1, 12):02}{self.number(1, 28):02}T{self.number(0, 23):02}{self.number(0, 59):02}00Z"
-
-
-def quote(value):
-    return urllib.parse.quote(value, safe="")
 
 
 # --- one function a kind: a target each time it is called ---------------------------------------------------------------
@@ -140,12 +76,12 @@ def azure(v):
 
 
 def cloudfront(v):
-    policy = {"Statement": [{"Resource": f"https://{v.word()}.example/{v.words(1, 3, '/')}*", "Condition": {"DateLessThan": {"AWS:EpochTime": v.number(1_760_000_000, 1_800_000_000)}}}]}
+    policy = {"Statement": [{"Resource": f"https://{v.word()}.example/{v.words(1, 3, '/')}*", "Condition": {"DateLessThan": {"AWS:EpochTime": v.moment()}}}]}
     table = str.maketrans("+=/", "-_~")
     signature = base64.b64encode(v.data(256)).decode().translate(table)
     until = v.pick(
         f"Policy={base64.b64encode(json.dumps(policy, separators=(',', ':')).encode()).decode().translate(table)}",
-        f"Expires={v.number(1_760_000_000, 1_800_000_000)}",
+        f"Expires={v.moment()}",
     )
     return f"/{v.words(1, 3, '/')}.mp4?{until}&Signature={signature}&Key-Pair-Id=K{v.letters(13, string.ascii_uppercase + string.digits)}"
 
@@ -259,9 +195,9 @@ def analytics(v):
 
 def media(v):
     return v.pick(
-        lambda: f"/live/{v.words(1, 2)}/{v.number(1, 9)}.m3u8?hdnts=exp={v.number(1_760_000_000, 1_800_000_000)}~acl=/live/*~hmac={v.hex(64)}",
-        lambda: f"/seg-{v.number(1, 999)}.ts?st={v.base64url(16)}&e={v.number(1_760_000_000, 1_800_000_000)}",
-        lambda: f"/videoplayback?expire={v.number(1_760_000_000, 1_800_000_000)}&ei={v.base64url(16)}&ip=192.0.2.{v.number(1, 254)}&id=o-A{v.base64url(32)}&itag=248&source=youtube&requiressl=yes&mh={v.letters(2)}&mm=31%2C29"
+        lambda: f"/live/{v.words(1, 2)}/{v.number(1, 9)}.m3u8?hdnts=exp={v.moment()}~acl=/live/*~hmac={v.hex(64)}",
+        lambda: f"/seg-{v.number(1, 999)}.ts?st={v.base64url(16)}&e={v.moment()}",
+        lambda: f"/videoplayback?expire={v.moment()}&ei={v.base64url(16)}&ip=192.0.2.{v.number(1, 254)}&id=o-A{v.base64url(32)}&itag=248&source=youtube&requiressl=yes&mh={v.letters(2)}&mm=31%2C29"
         f"&sparams=expire%2Cei%2Cip%2Cid%2Citag%2Csource&sig=AJfQdSsw{v.base64url(69)}&lsparams=mh%2Cmm&lsig=ACJ0pHg{v.base64url(60)}",
         lambda: f"/attachments/{v.number(10**17, 10**19)}/{v.number(10**17, 10**19)}/{v.word()}.png?ex={v.hex(8)}&is={v.hex(8)}&hm={v.hex(64)}&",
         lambda: f"/media/{v.base64url(11)}?format=jpg&name=medium",
@@ -280,13 +216,13 @@ def ocsp(v):
 
 def cdn(v):
     return v.pick(
-        lambda: f"/{v.words(1, 3, '/')}.jpg?verify={v.number(1_760_000_000, 1_800_000_000)}-{v.base64(32)}",
-        lambda: f"/{v.words(1, 3, '/')}.zip?token={v.hex(64)}&expires={v.number(1_760_000_000, 1_800_000_000)}",
-        lambda: f"/{v.words(1, 3, '/')}.bin?md5={v.base64url(16)}&expires={v.number(1_760_000_000, 1_800_000_000)}",
+        lambda: f"/{v.words(1, 3, '/')}.jpg?verify={v.moment()}-{v.base64(32)}",
+        lambda: f"/{v.words(1, 3, '/')}.zip?token={v.hex(64)}&expires={v.moment()}",
+        lambda: f"/{v.words(1, 3, '/')}.bin?md5={v.base64url(16)}&expires={v.moment()}",
         lambda: f"/cdn-cgi/challenge-platform/h/b/scripts/jsd/{v.hex(12)}/main.js",
         lambda: f"/cdn-cgi/image/width={v.number(10, 999)},quality=75,format=auto/{v.words(1, 3, '/')}.png",
         lambda: f"/a/{v.base64url(v.number(40, 90))}=s{v.number(32, 512)}-c",
-        lambda: f"/{v.words(1, 2)}?__cf_chl_tk={v.base64url(32)}-{v.number(1_760_000_000, 1_800_000_000)}-1.0.1.1-{v.base64url(32)}",
+        lambda: f"/{v.words(1, 2)}?__cf_chl_tk={v.base64url(32)}-{v.moment()}-1.0.1.1-{v.base64url(32)}",
     )()
 
 

@@ -113,7 +113,7 @@ typedef struct cnfq_packet {
 typedef struct cnfq_counters {
   /// Packets handed out.
   uint64_t received;
-  /// Verdicts that reached the kernel; a batch counts every received packet that it answered.
+  /// Verdicts that reached the kernel.
   uint64_t verdicts;
   /// System calls.
   uint64_t receive_calls, send_calls;
@@ -128,8 +128,6 @@ typedef struct cnfq_counters {
   int32_t last_verdict_error;
   /// Messages that were no readable queue message.
   uint64_t malformed;
-  /// VERDICT_BATCH messages, and those replaced by single messages because a lower id was held.
-  uint64_t batches, batch_fallbacks;
   /// Packets that found no room to be held.
   uint64_t hold_overflows;
   /// Packets that arrived while the queue was being unbound: the kernel had dropped them already.
@@ -169,19 +167,12 @@ int cnfq_next(cnfq_queue *queue, cnfq_packet *packet);
 cnfq_status cnfq_give_verdict(
   cnfq_queue *queue, uint32_t id, cnfq_verdict verdict, const uint32_t *mark, int *error_number);
 
-/// Queues one verdict for all received, unanswered packets up to `last_id`. One VERDICT_BATCH message, which the
-/// kernel applies to every pending id up to `last_id`; while one of those is held, single messages instead.
-cnfq_status cnfq_give_verdict_batch(cnfq_queue *queue, uint32_t last_id, cnfq_verdict verdict, int *error_number);
-
 /// Leaves a packet of the last receive without verdict until `cnfq_give_verdict` names it. CNFQ_HOLD_FULL leaves
 /// it unanswered.
 cnfq_status cnfq_hold(cnfq_queue *queue, uint32_t id);
 
 /// The number of held packets.
 uint32_t cnfq_held_count(const cnfq_queue *queue);
-
-/// The lowest held id in `*id`: 1, or 0 when nothing is held.
-int cnfq_lowest_held(const cnfq_queue *queue, uint32_t *id);
 
 /// The mark with which a held packet arrived: 1, or 0 when the id is not held.
 int cnfq_held_mark(const cnfq_queue *queue, uint32_t id, uint32_t *mark);
@@ -194,8 +185,5 @@ void cnfq_read_counters(const cnfq_queue *queue, cnfq_counters *counters);
 
 /// Names the calling thread, for tools that list threads; cut to 15 bytes.
 void cnfq_name_thread(const char *name);
-
-/// The receive buffer in force as the kernel accounts it, in bytes.
-uint32_t cnfq_receive_buffer(const cnfq_queue *queue);
 
 #endif

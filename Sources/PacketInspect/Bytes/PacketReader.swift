@@ -44,14 +44,6 @@ public struct PacketReader: ~Escapable {
     return bytes.u16(at: offset)
   }
 
-  /// Reads three bytes, big-endian.
-  @inline(__always)
-  public mutating func u24() throws(ParseError) -> UInt32 {
-    guard remaining >= 3 else { throw .truncated }
-    defer { offset += 3 }
-    return UInt32(bytes.byte(at: offset)) << 16 | UInt32(bytes.u16(at: offset + 1))
-  }
-
   /// Reads four bytes, big-endian.
   @inline(__always)
   public mutating func u32() throws(ParseError) -> UInt32 {
@@ -67,12 +59,6 @@ public struct PacketReader: ~Escapable {
     let low = try u32()
     return UInt64(high) << 32 | UInt64(low)
   }
-
-  /// Reads two bytes, little-endian.
-  public mutating func u16LittleEndian() throws(ParseError) -> UInt16 { try u16().byteSwapped }
-
-  /// Reads four bytes, little-endian.
-  public mutating func u32LittleEndian() throws(ParseError) -> UInt32 { try u32().byteSwapped }
 
   /// Moves past `count` bytes. Throws `truncated` when there are fewer, `badLength` when negative.
   @inline(__always)

@@ -21,17 +21,17 @@ extension Inspector {
   mutating func noteDestination(_ index: Int32, _ key: DestinationKey, _ category: Category) {
     flows[index].traffic.destination = key.tag
     let isService = KnownServices.contains(key, category, sessions[flows[index].session].shapePolicy)
-    flows[index].traffic.isService = isService
-    flows[index].traffic.isPolled = isService || KnownServices.isPolled(category)
-    flows[index].traffic.isReportedTo = KnownServices.isReportedTo(category)
-    flows[index].traffic.isStore =
+    flows[index].traffic.marks[.service] = isService
+    flows[index].traffic.marks[.polled] = isService || KnownServices.isPolled(category)
+    flows[index].traffic.marks[.reportedTo] = KnownServices.isReportedTo(category)
+    flows[index].traffic.marks[.store] =
       KnownServices.isStore(key, category) && sessions.isExpected(category, of: flows[index].session)
   }
 
   /// Bytes from which on a flow or request may be upload-heavy.
   private func uploadThreshold(_ index: Int32) -> UInt64 {
     let bytes = sessions[flows[index].session].shapePolicy.uploadBytes
-    guard flows[index].traffic.isStore else { return bytes }
+    guard flows[index].traffic.marks[.store] else { return bytes }
     let (more, isTooMuch) = bytes.multipliedReportingOverflow(by: KnownServices.storeFactor)
     return isTooMuch ? .max : more
   }
@@ -55,9 +55,9 @@ extension Inspector {
       return
     }
     let before = flows[index].traffic.sent &- payload
-    if !flows[index].traffic.isGreeted {
+    if !flows[index].traffic.marks[.greeted] {
       guard isPastGreeting(index) else { return }
-      flows[index].traffic.isGreeted = true
+      flows[index].traffic.marks[.greeted] = true
       flows[index].traffic.nextLook = max(Self.firstLook, flows[index].traffic.sent)
       let hasHandshake = flows[index].traffic.proto == .tls || flows[index].traffic.proto == .quic
       if hasHandshake { beginExchange(index, at: before) }
@@ -66,7 +66,7 @@ extension Inspector {
       judgeOpaque(index, now, &sink)
       let finding = regularContact(
         flows[index].session, flows[index].traffic.destination, now.advanced(byNanoseconds: -gap), isLookUp: false, now)
-      if let finding, !flows[index].traffic.isPolled {
+      if let finding, !flows[index].traffic.marks[.polled] {
         var outcome = ContactOutcome(verdict: Verdict(flows[index].action, flows[index].reason))
         outcome.beacon = finding
         outcome.destination = knownDestination(index)
@@ -128,13 +128,13 @@ extension Inspector {
     guard out > 0, traffic.destination != 0, traffic.proto != .dns else { return }
     let session = flows[index].session
     let isUpload =
-      !traffic.isService && (back != nil || out >= Self.smallestBlindUpload && isMadeOfLarge(index))
+      !traffic.marks[.service] && (back != nil || out >= Self.smallestBlindUpload && isMadeOfLarge(index))
     let finding = sessions.withTraffic(session) {
       $0.beacons.noteSize(traffic.destination, out)
       return isUpload
         ? $0.drip.note(
-          traffic.destination, sent: out, received: back ?? 0, isAlone: traffic.isReportedTo || traffic.isStore,
-          policy: $1, at: now)
+          traffic.destination, sent: out, received: back ?? 0,
+          isAlone: traffic.marks[.reportedTo] || traffic.marks[.store], policy: $1, at: now)
         : nil
     }
     if let finding { raiseDrip(finding, index, now, &sink) }
@@ -145,7 +145,7 @@ extension Inspector {
     guard flows[index].isExternal, flows[index].traffic.sent > 0 else { return }
     judgeOpaque(index, now, &sink)
     judgeUpload(index, now, &sink)
-    let isOnlyHandshake = !flows[index].traffic.isGreeted && flows[index].traffic.proto == .tls
+    let isOnlyHandshake = !flows[index].traffic.marks[.greeted] && flows[index].traffic.proto == .tls
     if !isOnlyHandshake { endExchange(index, at: flows[index].traffic.sent, now, &sink) }
     countVolume(index, now, &sink)
   }
@@ -159,7 +159,7 @@ extension Inspector {
     let units = UInt32(truncatingIfNeeded: flows[index].traffic.sent >> 8)
     let more = UInt64(units &- flows[index].traffic.counted) << 8
     flows[index].traffic.counted = units
-    let isService = flows[index].traffic.isService
+    let isService = flows[index].traffic.marks[.service]
     let finding = sessions.withTraffic(flows[index].session) {
       $0.noteSent(more, toService: isService, policy: $1, at: now)
     }
@@ -171,9 +171,9 @@ extension Inspector {
   private mutating func judgeUpload<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
     let threshold = uploadThreshold(index)
     let traffic = flows[index].traffic
-    guard !traffic.isUploadFlagged, traffic.sent >= threshold else { return }
+    guard !traffic.marks[.uploadFlagged], traffic.sent >= threshold else { return }
     var (out, back) = (traffic.sent, flows[index].received)
-    if traffic.isService { (out, back) = exchange(index, at: traffic.sent) }
+    if traffic.marks[.service] { (out, back) = exchange(index, at: traffic.sent) }
     guard out >= threshold else { return }
     if let back {
       let ratio = sessions[flows[index].session].shapePolicy.uploadRatio
@@ -189,7 +189,7 @@ extension Inspector {
     _ index: Int32, _ bytes: UInt64, _ outcome: ContactOutcome, _ now: Timestamp, _ sink: inout Sink
   ) {
     guard bytes >= uploadThreshold(index), outcome.destination?.isExternal == true,
-      !flows[index].traffic.isUploadFlagged
+      !flows[index].traffic.marks[.uploadFlagged]
     else { return }
     raiseUpload(index, bytes, nil, isDeclared: true, now, &sink)
   }
@@ -203,10 +203,10 @@ extension Inspector {
     _ now: Timestamp, _ sink: inout Sink
   ) {
     let known = flows[index].traffic.proto
-    let isSame = known == proto && flows[index].traffic.isJudged
+    let isSame = known == proto && flows[index].traffic.marks[.judged]
     flows[index].traffic.proto = proto
     flows[index].traffic.naming = naming
-    flows[index].traffic.isJudged = true
+    flows[index].traffic.marks[.judged] = true
     if naming == .literal || naming == .absent, let place = outcome.destination, place.isExternal,
       place.evidence == .address || place.evidence == .sniUnverified || place.evidence == .hostUnverified
     {
@@ -255,7 +255,7 @@ extension Inspector {
   /// Judges a flow that nothing has recognised by now, or whose echo requests carry too much.
   private mutating func judgeOpaque<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
     let flow = flows[index]
-    guard !flow.traffic.isJudged else { return }
+    guard !flow.traffic.marks[.judged] else { return }
     switch flow.traffic.proto {
     case .opaqueTCP: break
     case .opaqueUDP:
@@ -269,7 +269,7 @@ extension Inspector {
       flows[index].traffic.proto = .icmpBulk
     default: return
     }
-    flows[index].traffic.isJudged = true
+    flows[index].traffic.marks[.judged] = true
     let place = knownDestination(index)
     raiseNewProtocol(index, place, now, &sink)
     if flow.traffic.proto == .opaqueTCP, let place, place.evidence == .address {

@@ -62,7 +62,7 @@ extension Inspector {
   mutating func raiseUpload<Sink: EventSink>(
     _ index: Int32, _ sent: UInt64, _ received: UInt64?, isDeclared: Bool, _ now: Timestamp, _ sink: inout Sink
   ) {
-    flows[index].traffic.isUploadFlagged = true
+    flows[index].traffic.marks[.uploadFlagged] = true
     let tag = flows[index].traffic.destination
     guard sessions.withTraffic(flows[index].session, { traffic, _ in traffic.isFirst(.upload, tag) }) else { return }
     let seconds = max(0, flows[index].lastSeen.since(flows[index].started)) / 1_000_000_000

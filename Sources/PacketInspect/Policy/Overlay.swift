@@ -49,8 +49,7 @@ public struct BudgetOverride: Sendable, Hashable {
     guard let destinations else { return }
     var fresh = budget ?? BudgetPolicy(destinations: destinations)
     fresh.destinations = destinations
-    fresh.window = window ?? fresh.window
-    fresh.onReach = onReach ?? fresh.onReach
+    apply(&fresh.window, &fresh.onReach)
     budget = fresh
   }
 
@@ -59,9 +58,13 @@ public struct BudgetOverride: Sendable, Hashable {
     guard let uploadBytes else { return }
     var fresh = budget ?? UploadBudgetPolicy(bytes: uploadBytes)
     fresh.bytes = uploadBytes
-    fresh.window = window ?? fresh.window
-    fresh.onReach = onReach ?? fresh.onReach
+    apply(&fresh.window, &fresh.onReach)
     budget = fresh
+  }
+
+  private func apply(_ window: inout BudgetWindow, _ onReach: inout BudgetReach) {
+    window = self.window ?? window
+    onReach = self.onReach ?? onReach
   }
 }
 

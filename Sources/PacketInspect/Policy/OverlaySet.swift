@@ -100,7 +100,7 @@ public struct OverlaySet: Sendable {
   private var types: [String: OverlayLayer] = [:]
   private var all: OverlayLayer?
   private var sharedByType: [String: SessionOverlays] = [:]
-  private var sharedByAll: SessionOverlays?
+  private(set) var sharedByAll: SessionOverlays?
 
   /// No overlay.
   public init() {}
@@ -119,9 +119,6 @@ public struct OverlaySet: Sendable {
     sharedByAll = all.map { SessionOverlays([$0]) }
     sharedByType = types.mapValues { type in SessionOverlays([type] + (all.map { [$0] } ?? [])) }
   }
-
-  /// What concerns every session, and packets of none.
-  var ofEverybody: SessionOverlays? { sharedByAll }
 
   /// What concerns a session; nil when nothing does.
   func of(session: String, agentType: String) -> SessionOverlays? {

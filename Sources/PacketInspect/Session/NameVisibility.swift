@@ -11,9 +11,6 @@ struct NameVisibility: Sendable {
   /// Keyed hashes of the names in the count, oldest first.
   private var hidden: [UInt64] = []
 
-  /// Names in the count.
-  var hiddenCount: Int { hidden.count }
-
   /// Notes a question that was seen.
   mutating func noteQuestion() {
     hasAsked = true

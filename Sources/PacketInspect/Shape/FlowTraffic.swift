@@ -27,58 +27,33 @@ struct FlowTraffic: Sendable {
   var proto: ProtocolClass = .unknown
   /// How it names its server.
   var naming: FlowShape.Naming = .none
-  private var marks: Marks = []
+  /// What is known of it besides.
+  var marks: Marks = []
 
-  private struct Marks: OptionSet {
+  /// Marks of a flow.
+  struct Marks: OptionSet {
     let rawValue: UInt8
+    /// An acknowledgement number of the client's was seen.
     static let acknowledges = Marks(rawValue: 1)
+    /// Regular calls to its destination and uploads are ordinary work.
     static let service = Marks(rawValue: 2)
+    /// It was flagged as upload-heavy.
     static let uploadFlagged = Marks(rawValue: 4)
+    /// Its handshake is over and does not count as an exchange any more.
     static let greeted = Marks(rawValue: 8)
-    static let judgedOpaque = Marks(rawValue: 16)
+    /// Its protocol and its missing name were judged.
+    static let judged = Marks(rawValue: 16)
+    /// Regular calls to its destination are ordinary.
     static let polled = Marks(rawValue: 32)
-    static let reports = Marks(rawValue: 64)
+    /// Pages report to its destination, many of them by nature.
+    static let reportedTo = Marks(rawValue: 64)
+    /// The session's type is expected to put whole files there.
     static let store = Marks(rawValue: 128)
-  }
 
-  /// True for a destination whose regular calls and uploads are ordinary work.
-  var isService: Bool {
-    get { marks.contains(.service) }
-    set { set(.service, newValue) }
-  }
-  /// True for a destination whose regular calls are ordinary.
-  var isPolled: Bool {
-    get { marks.contains(.polled) }
-    set { set(.polled, newValue) }
-  }
-  /// True for a destination that pages report to, many of them by nature.
-  var isReportedTo: Bool {
-    get { marks.contains(.reports) }
-    set { set(.reports, newValue) }
-  }
-  /// True for a destination where the session's type is expected to put whole files.
-  var isStore: Bool {
-    get { marks.contains(.store) }
-    set { set(.store, newValue) }
-  }
-  /// True when it was flagged as upload-heavy.
-  var isUploadFlagged: Bool {
-    get { marks.contains(.uploadFlagged) }
-    set { set(.uploadFlagged, newValue) }
-  }
-  /// True when a handshake is over and does not count as an exchange any more.
-  var isGreeted: Bool {
-    get { marks.contains(.greeted) }
-    set { set(.greeted, newValue) }
-  }
-  /// True when its protocol and its missing name were judged.
-  var isJudged: Bool {
-    get { marks.contains(.judgedOpaque) }
-    set { set(.judgedOpaque, newValue) }
-  }
-
-  private mutating func set(_ mark: Marks, _ value: Bool) {
-    if value { marks.insert(mark) } else { marks.remove(mark) }
+    subscript(_ mark: Marks) -> Bool {
+      get { contains(mark) }
+      set { if newValue { insert(mark) } else { remove(mark) } }
+    }
   }
 
   /// Notes an acknowledgement number of the client's.

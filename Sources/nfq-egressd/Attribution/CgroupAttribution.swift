@@ -63,14 +63,6 @@ struct CgroupAttribution: ~Copyable {
     return finding
   }
 
-  /// Slots whose rules mean cgroups that are there no more: packets from what is at their paths now carry no slot.
-  func staleSlots() -> [CgroupSlots.Stale] {
-    switch tree {
-    case .some(let tree): slots.stale(in: tree)
-    case nil: []
-    }
-  }
-
   private mutating func sender(
     _ endpoints: SocketEndpoints, slot: UInt8, uid: UInt32?, now: Timestamp
   ) -> SenderCgroup {

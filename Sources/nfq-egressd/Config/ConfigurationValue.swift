@@ -123,14 +123,8 @@ struct ConfigurationValue {
     let expected = "a time from \(range.lowerBound) to \(range.upperBound), such as 90s, 30m, 1h or 7d, or 'never'"
     guard let text = text(expected) else { return nil }
     if text == "never" { return .some(nil) }
-    guard let span = TimeSpan(text) else {
-      fault("\(quoted(text)) is no time; write \(expected)")
-      return nil
-    }
-    guard range.contains(span) else {
-      fault("\(text) is out of range; write \(expected)")
-      return nil
-    }
+    // What is no time is no value: not the inner nil, which stands for never.
+    guard let span = timeSpan(text, in: range, expected) else { return nil }
     return span
   }
 
@@ -151,7 +145,10 @@ struct ConfigurationValue {
   /// A time within bounds.
   func timeSpan(in range: ClosedRange<TimeSpan>) -> TimeSpan? {
     let expected = "a time from \(range.lowerBound) to \(range.upperBound), such as 90s, 30m or 1h"
-    guard let text = text(expected) else { return nil }
+    return text(expected).flatMap { timeSpan($0, in: range, expected) }
+  }
+
+  private func timeSpan(_ text: String, in range: ClosedRange<TimeSpan>, _ expected: String) -> TimeSpan? {
     guard let span = TimeSpan(text) else {
       fault("\(quoted(text)) is no time; write \(expected)")
       return nil

@@ -22,10 +22,6 @@ struct QueueCounters: Hashable, Sendable {
   var lastVerdictError: Int32 = 0
   /// Messages that were no readable queue message.
   var malformed: UInt64 = 0
-  /// Batch verdicts sent.
-  var batches: UInt64 = 0
-  /// Batch verdicts replaced by single ones for the sake of a held packet.
-  var batchFallbacks: UInt64 = 0
   /// Packets that were to be held and found no room: dropped.
   var holdOverflows: UInt64 = 0
   /// Packets that came while the queue was being unbound, lost.
@@ -47,8 +43,6 @@ struct QueueCounters: Hashable, Sendable {
     verdictErrors = raw.verdict_errors
     lastVerdictError = raw.last_verdict_error
     malformed = raw.malformed
-    batches = raw.batches
-    batchFallbacks = raw.batch_fallbacks
     holdOverflows = raw.hold_overflows
     abandoned = raw.abandoned
     self.held = held

@@ -155,15 +155,6 @@ struct QueueSocket: ~Copyable {
     }
   }
 
-  /// Queues the acceptance of all packets of the last receive up to `id` that have no verdict and are not held.
-  func acceptAll(through id: PacketID) throws(QueueError) {
-    var number: Int32 = 0
-    let status = unsafe cnfq_give_verdict_batch(handle, id.rawValue, CNFQ_ACCEPT, &number)
-    guard status == CNFQ_OK else {
-      throw QueueError(status, queue: self.number, operation: "giving verdicts", number: number)
-    }
-  }
-
   /// Holds a packet of the last receive until `give` names it: false when too many are held already.
   func hold(_ id: PacketID) -> Bool { unsafe cnfq_hold(handle, id.rawValue) == CNFQ_OK }
 

@@ -7,20 +7,15 @@ import Synchronization
 
 /// A directory for one test's socket, and a server in it; all gone at the end.
 final class ControlFixture {
-  let directory: String
+  private let place: TemporaryDirectory
+  var directory: String { place.path }
   var path: String { directory + "/control.sock" }
   private var server: ControlServer?
   private var thread: PlainThread?
 
-  init() throws {
-    directory = NSTemporaryDirectory() + "control-\(UUID().uuidString.prefix(8))"
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-  }
+  init() throws { place = try TemporaryDirectory("control") }
 
-  deinit {
-    stop()
-    try? FileManager.default.removeItem(atPath: directory)
-  }
+  deinit { stop() }
 
   /// A group of this host that the process's user may give files to.
   static var ownGroup: String { unsafe getgrgid(getegid()).map { unsafe String(cString: $0.pointee.gr_name) } ?? "" }

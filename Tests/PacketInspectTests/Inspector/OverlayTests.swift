@@ -121,17 +121,17 @@ struct OverlayTests {
     over.expires = Timestamp(seconds: 1_700_000_000)
     #expect(Self.verdict(of: "denied.net", [over]).action == .accept)
     let set = OverlaySet([over], at: Timestamp(seconds: 1_699_999_999))
-    #expect(set.ofEverybody?.denial(of: host("denied.net"))?.id == 1)
+    #expect(set.sharedByAll?.denial(of: host("denied.net"))?.id == 1)
     let networks = OverlaySet(
       [
         Self.overlay(1, .deny, "192.0.2.0/24"), Self.overlay(2, .deny, "192.0.2.7"),
         Self.overlay(3, .deny, "2001:db8::/32"),
       ],
       at: Self.made)
-    #expect(networks.ofEverybody?.denial(of: address("192.0.2.7"))?.id == 2)
-    #expect(networks.ofEverybody?.denial(of: address("192.0.2.8"))?.id == 1)
-    #expect(networks.ofEverybody?.denial(of: address("2001:db8:1::1"))?.id == 3)
-    #expect(networks.ofEverybody?.denial(of: address("192.0.3.7")) == nil)
+    #expect(networks.sharedByAll?.denial(of: address("192.0.2.7"))?.id == 2)
+    #expect(networks.sharedByAll?.denial(of: address("192.0.2.8"))?.id == 1)
+    #expect(networks.sharedByAll?.denial(of: address("2001:db8:1::1"))?.id == 3)
+    #expect(networks.sharedByAll?.denial(of: address("192.0.3.7")) == nil)
   }
 
   @Test("a block stops a connection that lives at its next packet, with one event; unblocking lets new packets pass")

@@ -1,4 +1,5 @@
 import PacketInspect
+import TestSupport
 import Testing
 
 @Suite("Domain set")

@@ -1,5 +1,6 @@
 import Foundation
 import PacketInspect
+import TestSupport
 import Testing
 
 @testable import nfq_egressd

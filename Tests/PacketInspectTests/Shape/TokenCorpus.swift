@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Request targets as real clients write them, and tokens as somebody writes them who sends data. Seeded: the same
 /// corpus every time.
 struct TokenCorpus {

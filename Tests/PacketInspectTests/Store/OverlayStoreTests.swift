@@ -8,14 +8,11 @@ import Testing
 
 @Suite("Overlays in the store")
 struct OverlayStoreTests {
-  private let directory: String
-  private var path: String { directory + "/state.sqlite" }
+  private let directory: TemporaryDirectory
+  private var path: String { directory.path + "/state.sqlite" }
   private let now = Timestamp(seconds: 1_800_000_000)
 
-  init() throws {
-    directory = NSTemporaryDirectory() + "overlays-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-  }
+  init() throws { directory = try TemporaryDirectory("overlays") }
 
   private func change(_ action: OverlayChange.Action, _ overlay: Overlay) -> OverlayChange {
     OverlayChange(
@@ -46,7 +43,6 @@ struct OverlayStoreTests {
     #expect(book.sorted.map(\.id) == [1, 3])
     let draft = OverlayDraft(kind: .block, scope: .all, author: OverlayAuthor(why: "because"))
     #expect(book.add(draft, at: now)?.last?.overlay.id == 5)
-    cleanUp()
   }
 
   @Test("leaves a record of every change, which the database itself lets nobody alter")
@@ -68,7 +64,6 @@ struct OverlayStoreTests {
     ] {
       #expect(throws: DatabaseError.self) { try store.pool.write { try $0.execute(sql: sql) } }
     }
-    cleanUp()
   }
 
   @Test("a kind of a later release stays in the store and does nothing")
@@ -79,7 +74,6 @@ struct OverlayStoreTests {
     #expect(try store.loadOverlays().sorted.isEmpty)
     let kinds = try store.pool.read { try String.fetchAll($0, sql: "SELECT kind FROM overlay") }
     #expect(kinds == ["category"])
-    cleanUp()
   }
 
   @Test("the writer puts a change on disk and says so")
@@ -92,8 +86,5 @@ struct OverlayStoreTests {
     #expect(try SessionStore(path: path).loadOverlays().sorted == [examples[2]])
     writer.stop()
     thread.join()
-    cleanUp()
   }
-
-  private func cleanUp() { try? FileManager.default.removeItem(atPath: directory) }
 }

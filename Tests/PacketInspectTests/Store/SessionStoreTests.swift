@@ -8,14 +8,11 @@ import Testing
 
 @Suite("The session store")
 struct SessionStoreTests {
-  private let directory: String
-  private var path: String { directory + "/state.sqlite" }
+  private let directory: TemporaryDirectory
+  private var path: String { directory.path + "/state.sqlite" }
   private let now = Timestamp(seconds: 1_800_000_000)
 
-  init() throws {
-    directory = NSTemporaryDirectory() + "store-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-  }
+  init() throws { directory = try TemporaryDirectory("store") }
 
   private func state(_ id: String, warned: Bool = false) -> SessionState {
     SessionState(
@@ -43,7 +40,6 @@ struct SessionStoreTests {
     #expect(stored.count == 1)
     #expect(stored.first?.state == state("one", warned: true))
     #expect(stored.first?.destinations == Dictionary(uniqueKeysWithValues: keys.map { ($0, record(3)) }))
-    cleanUp()
   }
 
   @Test("keeps flags as they were raised, each once, and forgets them with their session")
@@ -66,7 +62,6 @@ struct SessionStoreTests {
     #expect(try store.flags(of: "two").isEmpty)
     _ = try store.prune(endedBefore: now.advanced(byNanoseconds: 1))
     #expect(try store.flags(of: "one").isEmpty)
-    cleanUp()
   }
 
   @Test("gives a session nothing of another that had its id before, however close they follow")
@@ -84,7 +79,6 @@ struct SessionStoreTests {
     let stored = try SessionStore(path: path).load()
     #expect(stored.map(\.state.started) == [later])
     #expect(stored.first?.destinations.keys.map(\.text) == ["own.example"])
-    cleanUp()
   }
 
   @Test("holds so many flags and no more while there is no disk")
@@ -125,7 +119,6 @@ struct SessionStoreTests {
       )
     }
     #expect(left.0 == ["late", "live"] && left.1 == ["late", "live"])
-    cleanUp()
   }
 
   @Test("keeps the latest of each thing, and forgets what was withdrawn")
@@ -144,7 +137,6 @@ struct SessionStoreTests {
     try store.write(later, at: now)
     let destinations = try #require(try store.load().first?.destinations)
     #expect(destinations == [.domain("example.com"): record(5)])
-    cleanUp()
   }
 
   @Test("tells how long nobody counted, and whether that was a stop or a crash")
@@ -156,7 +148,6 @@ struct SessionStoreTests {
     #expect(afterCrash.end - afterCrash.start == 5_000_000_000)
     try store.noteStop(at: now.advanced(byNanoseconds: 6_000_000_000))
     #expect(try store.noteStart(at: now.advanced(byNanoseconds: 7_000_000_000))?.reason == .stopped)
-    cleanUp()
   }
 
   @Test("sets a damaged file aside, never deletes it, and begins a new one")
@@ -168,14 +159,13 @@ struct SessionStoreTests {
     #expect(store != nil)
     #expect(sessions.isEmpty)
     let aside = try #require(
-      try FileManager.default.contentsOfDirectory(atPath: directory).first { $0.contains(".corrupt-") })
-    #expect(FileManager.default.contents(atPath: directory + "/" + aside) == rubbish)
-    cleanUp()
+      try FileManager.default.contentsOfDirectory(atPath: directory.path).first { $0.contains(".corrupt-") })
+    #expect(FileManager.default.contents(atPath: directory.path + "/" + aside) == rubbish)
   }
 
   @Test("goes on without a place to write, and writes everything when there is one")
   func unavailable() throws {
-    let missing = directory + "/later/state.sqlite"
+    let missing = directory.path + "/later/state.sqlite"
     let writer = StoreWriter(path: missing, log: Logger(label: "test")) { _, _ in }
     let (store, sessions, _) = writer.start(at: now)
     #expect(store == nil)
@@ -184,7 +174,7 @@ struct SessionStoreTests {
     thread.start()
     writer.ring.add(.session(state("one")))
     usleep(200_000)
-    try FileManager.default.createDirectory(atPath: directory + "/later", withIntermediateDirectories: true)
+    try FileManager.default.createDirectory(atPath: directory.path + "/later", withIntermediateDirectories: true)
     var found: [StoredSession] = []
     for _ in 0..<100 where found.isEmpty {
       usleep(100_000)
@@ -194,8 +184,5 @@ struct SessionStoreTests {
     #expect(found.map(\.state.id) == ["one"])
     #expect(writer.takeEverythingWanted())
     #expect(!writer.takeEverythingWanted())
-    cleanUp()
   }
-
-  private func cleanUp() { try? FileManager.default.removeItem(atPath: directory) }
 }

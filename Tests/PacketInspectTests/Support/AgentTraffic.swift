@@ -1,3 +1,5 @@
+import TestSupport
+
 @testable import PacketInspect
 
 /// The packets of one simulated agent session, as live rules queue them: what the agent sends, and DNS answers.

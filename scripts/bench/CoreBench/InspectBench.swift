@@ -1,5 +1,6 @@
 import CoreC
 import PacketInspect
+import TestSupport
 
 /// The whole inspector, by kind of packet: what each costs on its way from bytes to a decision.
 struct InspectBench {

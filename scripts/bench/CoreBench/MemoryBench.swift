@@ -1,5 +1,6 @@
 import Glibc
 import PacketInspect
+import TestSupport
 
 /// What sessions cost in memory: each with its own destinations, looked up and reached by TLS like real ones, so that
 /// everything that is remembered of a session fills as it does in use.

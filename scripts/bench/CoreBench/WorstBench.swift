@@ -1,6 +1,7 @@
 import Foundation
 import FuzzEntries
 import PacketInspect
+import TestSupport
 
 /// What each single packet costs: every packet of captures, of fuzz inputs, and of inputs made to be slow, at its place
 /// in its own traffic. Nanoseconds, the least of several passes, each through an inspector of its own.

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 /// Measures the core and prints samples as JSON: scripts/bench.sh runs it and does the statistics.
 let usage =

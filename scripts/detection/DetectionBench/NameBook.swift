@@ -1,5 +1,6 @@
 import CCategories
 import PacketInspect
+import TestSupport
 
 /// Hosts by category: the daemon's built-in lists, and invented ones that no list has.
 struct NameBook: Sendable {

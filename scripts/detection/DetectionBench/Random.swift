@@ -1,18 +1,13 @@
 import Glibc
+import TestSupport
 
 /// A small seeded generator and the distributions that sessions are made of.
 struct Random: RandomNumberGenerator {
-  private var state: UInt64
+  private var bits: SplitMix64
 
-  init(seed: UInt64) { state = seed &* 0x2545_f491_4f6c_dd1d &+ 0x9e37_79b9_7f4a_7c15 }
+  init(seed: UInt64) { bits = SplitMix64(seed: seed &* 0x2545_f491_4f6c_dd1d &+ 0x9e37_79b9_7f4a_7c15) }
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-    return value ^ (value >> 31)
-  }
+  mutating func next() -> UInt64 { bits.next() }
 
   /// Between 0 and 1, neither of them.
   mutating func unit() -> Double { (Double(next() >> 11) + 0.5) * 0x1p-53 }

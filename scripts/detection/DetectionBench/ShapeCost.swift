@@ -1,5 +1,6 @@
 import Glibc
 import PacketInspect
+import TestSupport
 
 /// What reading a request's shape costs, by what its target is like.
 enum ShapeCost {

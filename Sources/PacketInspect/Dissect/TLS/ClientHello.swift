@@ -39,9 +39,6 @@ public struct ClientHello: Sendable {
   /// duplicates stays cheap on a hello that is nothing but extensions.
   public static let maximumExtensions = 256
 
-  /// True when TLS 1.3 or one of its drafts is offered: the server's certificate will not be seen.
-  public var offersTLS13: Bool { highestVersion >= 0x0304 }
-
   /// An empty hello.
   public init() {
     hasServerName = false

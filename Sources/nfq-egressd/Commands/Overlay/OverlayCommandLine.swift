@@ -88,15 +88,7 @@ struct OverlayAdd: ParsableCommand {
   @Option(help: "Of a budget: the ceiling on distinct destinations.")
   var destinations: Int?
 
-  @Option(help: "Of a budget: the ceiling on bytes sent, such as 500MB.")
-  var uploadBudget: ByteCount?
-
-  @Option(help: "Of a budget: over what time it counts, session or 24h.")
-  var budgetWindow: AgentType.Budget.Window?
-
-  @Option(help: "Of a budget: what reaching it does, flag or hold.")
-  var onReach: AgentType.Budget.OnReach?
-
+  @OptionGroup var budget: BudgetOptions
   @OptionGroup var reason: OverlayReason
   @OptionGroup var time: OverlayTime
   @OptionGroup var options: SessionOptions
@@ -123,19 +115,7 @@ struct OverlayAdd: ParsableCommand {
     case .deny, .except: (request.subject, request.scope) = (subject, scope)
     case .block, .budget: request.scope = scope ?? subject.map { "session:\($0)" }
     }
-    request.budget = ControlBudget(destinations, uploadBudget, budgetWindow, onReach)
+    request.budget = budget.wire(destinations)
     try OverlayReport.print(try options.send(request), options, "is in force")
-  }
-}
-
-extension ControlBudget {
-  /// From options; nil when none was given.
-  init?(
-    _ destinations: Int?, _ upload: ByteCount?, _ window: AgentType.Budget.Window?, _ onReach: AgentType.Budget.OnReach?
-  ) {
-    guard destinations != nil || upload != nil || window != nil || onReach != nil else { return nil }
-    self.init(
-      destinations: destinations, uploadBytes: upload.map { UInt64($0.bytes.magnitude) }, window: window?.rawValue,
-      onReach: onReach?.rawValue)
   }
 }

@@ -30,22 +30,14 @@ struct SessionStart: ParsableCommand {
   @Option(help: "Its own ceiling on distinct destinations, in the place of its type's.")
   var budget: Int?
 
-  @Option(help: "Over what time its own ceilings count: session or 24h.")
-  var budgetWindow: AgentType.Budget.Window?
-
-  @Option(help: "What reaching its own ceilings does: flag or hold.")
-  var onReach: AgentType.Budget.OnReach?
-
-  @Option(help: "Its own ceiling on bytes sent, such as 500MB, in the place of its type's.")
-  var uploadBudget: ByteCount?
-
+  @OptionGroup var own: BudgetOptions
   @OptionGroup var options: SessionOptions
 
   func validate() throws {
     guard !address.isEmpty || !cgroup.isEmpty || !pid.isEmpty else {
       throw ValidationError("name what is the session's own: --address, --cgroup or --pid")
     }
-    guard budget != nil || uploadBudget != nil || (budgetWindow == nil && onReach == nil) else {
+    guard !own.lacksCeiling(budget) else {
       throw ValidationError("--budget-window and --on-reach belong to --budget or --upload-budget")
     }
   }
@@ -56,7 +48,7 @@ struct SessionStart: ParsableCommand {
     request.addresses = address.isEmpty ? nil : address
     request.cgroups = cgroup.isEmpty ? nil : cgroup
     request.pids = pid.isEmpty ? nil : pid
-    request.budget = ControlBudget(budget, uploadBudget, budgetWindow, onReach)
+    request.budget = own.wire(budget)
     try options.report(try options.send(request)) { session in
       "session \(session.id) is registered: agent type \(session.agentType), \(SessionTables.budget(session.budget))"
     }

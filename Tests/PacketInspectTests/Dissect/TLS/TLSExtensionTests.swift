@@ -126,9 +126,7 @@ struct TLSExtensionTests {
   @Test("the highest version offered counts, drafts of TLS 1.3 too, GREASE not at all")
   func versions() {
     #expect(hello([(43, Build.vector8(Build.words([0x7f17, 0x0303])))]).highestVersion == 0x7f17)
-    #expect(hello([(43, Build.vector8(Build.words([0x7f17, 0x0303])))]).offersTLS13)
     #expect(hello([(43, Build.vector8(Build.words([0xfafa, 0x0302])))]).highestVersion == 0x0302)
-    #expect(!hello([(43, Build.vector8(Build.words([0xfafa, 0x0302])))]).offersTLS13)
     #expect(hello([(43, Build.vector8(Build.words([0xfafa])))]).highestVersion == 0x0303)
   }
 
