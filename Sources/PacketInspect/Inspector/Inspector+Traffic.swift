@@ -133,8 +133,8 @@ extension Inspector {
       $0.beacons.noteSize(traffic.destination, out)
       return isUpload
         ? $0.drip.note(
-          traffic.destination, sent: out, received: back ?? 0, isReportedTo: traffic.marks[.reportedTo], policy: $1,
-          at: now)
+          traffic.destination, sent: out, received: back ?? 0,
+          isAlone: traffic.marks[.reportedTo] || traffic.marks[.store], policy: $1, at: now)
         : nil
     }
     if let finding { raiseDrip(finding, index, now, &sink) }

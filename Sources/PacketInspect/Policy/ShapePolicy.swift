@@ -21,9 +21,9 @@ public struct ShapePolicy: Hashable, Sendable {
   public var dripUploads = 200
   /// Contacts at regular intervals from which on they may be a beacon.
   public var beaconContacts = 12
-  /// Time for which they must have been regular, in nanoseconds. Jobs are asked after for up to half an hour, few for
-  /// longer.
-  public var beaconSpan: Int64 = 2_700 * 1_000_000_000
+  /// Time for which they must have been regular, in nanoseconds. Many jobs are asked after for half an hour, few for
+  /// longer than this.
+  public var beaconSpan: Int64 = 3_600 * 1_000_000_000
   /// Median deviation of the intervals, as a share of their median, up to which they are regular. Uniform jitter of
   /// ±20 % has a tenth.
   public var beaconJitter = 0.1

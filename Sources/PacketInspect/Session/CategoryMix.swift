@@ -133,7 +133,7 @@ public struct CategoryMix: Sendable, Hashable {
       var capital = start.capital
       for bet in 0..<3 {
         let unknown = min(MixTest.rises[bet].unknown, 0.81 * ordinary)
-        let outlets = min(MixTest.rises[bet].outlets, 0.09 * ordinary + (bet == 2 ? 0.81 * ordinary : 0))
+        let outlets = min(MixTest.rises[bet].outlets, 0.9 * ordinary)
         let risen = g == 0 ? mean - unknown - outlets : g == 1 ? mean + unknown : mean + outlets
         // It repeats nothing: a session that clings to one group then wins nothing by it.
         let supposed = (MixTest.changedConcentration * risen + seen) / (MixTest.changedConcentration + since)

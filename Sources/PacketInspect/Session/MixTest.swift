@@ -12,7 +12,7 @@ enum MixTest {
   /// contacts win all.
   static let stakes: [Double] = [0.2, 0.74, 0.02, 0.04]
   /// By how much each of the first three has `unknown` and outlets risen.
-  static let rises: [(unknown: Double, outlets: Double)] = [(0.2, 0.02), (0.4, 0.02), (0, 0.25)]
+  static let rises: [(unknown: Double, outlets: Double)] = [(0.2, 0), (0.4, 0), (0, 0.4)]
   /// Contacts that the supposed mix after a change is worth: what follows soon outweighs it.
   static let changedConcentration = 10.0
   /// The same for a change among the ordinary.
@@ -35,8 +35,8 @@ enum MixTest {
   /// Each supposed share keeps this weight whatever was seen: sessions change their ways.
   static let groupRepeatFloor = 0.0001
   static let ordinaryRepeatFloor = 0.02
-  /// The suspected change that has half of the stake before it: with the spacing after 240 contacts, a usual session.
-  static let middleStart = 60.0
+  /// The suspected change that has half of the stake before it: with the spacing after 400 contacts, a long session.
+  static let middleStart = 100.0
 
   /// The stake of the suspected change of this number. Over all numbers their sum is one, since with m the middle it is
   /// m / (n + m) - m / (n + 1 + m): each is worth the more the sooner, and none is too late.

@@ -33,15 +33,16 @@ struct DripWatch: Sendable {
   private var untracked: UInt64 = 0
   private var isFlagged = false
 
-  /// Takes an exchange in which `sent` payload bytes went out and `received` came back. Whom the scripts of pages report
-  /// to counts only by itself: a browser sends a little to many of them wherever it goes.
+  /// Takes an exchange in which `sent` payload bytes went out and `received` came back. A destination that `isAlone`
+  /// counts only by itself: whom the scripts of pages report to, since a browser sends a little to many of them wherever
+  /// it goes; and a store that the session's type is expected to put files into.
   mutating func note(
-    _ tag: UInt32, sent: UInt64, received: UInt64, isReportedTo: Bool = false, policy: ShapePolicy, at now: Timestamp
+    _ tag: UInt32, sent: UInt64, received: UInt64, isAlone: Bool = false, policy: ShapePolicy, at now: Timestamp
   ) -> DripFinding? {
     guard sent >= Self.smallestUpload, sent / Self.ratio >= received, sent < policy.uploadBytes else { return nil }
     halve(at: now)
-    let share = isReportedTo ? 0 : max(1, policy.dripBytes / Self.destinations)
-    if !isReportedTo { uploads &+= 1 }
+    let share = isAlone ? 0 : max(1, policy.dripBytes / Self.destinations)
+    if !isAlone { uploads &+= 1 }
     let place = entries.firstIndex { $0.tag == tag }
     if let place {
       let before = min(UInt64(entries[place].sent), share)

@@ -48,7 +48,7 @@ struct FlowTraffic: Sendable {
     static let polled = Marks(rawValue: 32)
     /// Pages report to its destination, many of them by nature.
     static let reportedTo = Marks(rawValue: 64)
-    /// The session's type is expected to put whole files to its destination.
+    /// The session's type is expected to put whole files there.
     static let store = Marks(rawValue: 128)
 
     subscript(_ mark: Marks) -> Bool {

@@ -224,7 +224,7 @@ struct AgentType: Sendable, Equatable {
     /// Contacts at regular intervals.
     var beaconContacts = 12
     /// The time for which they have been regular.
-    var beaconSpan = TimeSpan(seconds: 2_700)
+    var beaconSpan = TimeSpan(seconds: 3_600)
     /// Median deviation of the intervals over their median.
     var beaconJitter = 0.1
     /// Protocols that are expected.

@@ -90,7 +90,7 @@ enum ConfigurationSchema {
     ("agentTypes.*.shape.dripBytes", "1MB"),
     ("agentTypes.*.shape.dripUploads", "200"),
     ("agentTypes.*.shape.beaconContacts", "12"),
-    ("agentTypes.*.shape.beaconSpan", "45m"),
+    ("agentTypes.*.shape.beaconSpan", "1h"),
     ("agentTypes.*.shape.beaconJitter", "0.1"),
     ("agentTypes.*.shape.protocols", "[dns, tls, quic, http, ssh, ntp, stun, icmp]"),
     ("agentTypes.*.shape.ports", "[]"),

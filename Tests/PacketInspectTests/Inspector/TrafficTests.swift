@@ -248,7 +248,7 @@ struct TrafficTests {
     for (size, expected) in [(300, [FlagKind.beacon]), (45, [])] {
       var lab = InspectorLab()
       let connection = greeted(&lab, "control.example")
-      for _ in 0..<60 {
+      for _ in 0..<80 {
         lab.wait(seconds: 60)
         upload(&lab, connection, size)
       }
@@ -265,7 +265,7 @@ struct TrafficTests {
       parts.categories.insert(host("control.example"), list: list, line: 1)
       var lab = InspectorLab()
       lab.inspector.replacePolicy(PolicySnapshot(parts, epoch: 2))
-      for _ in 0..<60 {
+      for _ in 0..<80 {
         let connection = greeted(&lab, "control.example")
         upload(&lab, connection, 300)
         lab.send(connection.segment([], at: 900, flags: [.fin, .ack]))
@@ -295,6 +295,28 @@ struct TrafficTests {
       #expect(lab.flags.contains(.uploadHeavy) == flagsAt50, "\(name) \(isListed)")
       upload(&lab, connection, 2_000_000)
       #expect(lab.flags.contains(.uploadHeavy) == flagsAt200, "\(name) \(isListed)")
+    }
+  }
+
+  @Test("files put into many stores are a drip, unless the type is expected to use such stores")
+  func smallFilesInStores() throws {
+    for isListed in [true, false] {
+      var parts = TestPolicy().snapshot.parts
+      let category = try #require(parts.categories.names.category(named: "cloud-provider"))
+      let api = try #require(parts.categories.names.category(named: "api"))
+      let list = parts.categories.addList(CategoryList(source: "test", category: category))
+      for number in 0..<40 { parts.categories.insert(host("bucket-\(number).example"), list: list, line: number) }
+      parts.agentTypes["research"]?.mix = MixPolicy(try #require(MixBaseline([isListed ? category : api: 0.9])))
+      var lab = InspectorLab()
+      lab.inspector.replacePolicy(PolicySnapshot(parts, epoch: 2))
+      for number in 0..<40 {
+        let connection = greeted(&lab, "bucket-\(number).example")
+        upload(&lab, connection, 70_000)
+        lab.send(connection.segment([], at: 900, flags: [.fin, .ack]))
+        lab.wait(seconds: 20)
+      }
+      lab.inspector.finish(now: lab.now, into: &lab.sink)
+      #expect(lab.flags.contains(.drip) == !isListed)
     }
   }
 

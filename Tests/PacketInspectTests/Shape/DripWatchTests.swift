@@ -82,12 +82,12 @@ struct DripWatchTests {
     for number in 0..<3_000 {
       let now = Timestamp(seconds: Int64(number))
       let tag = UInt32(number % 30 + 1)
-      #expect(watch.note(tag, sent: 2_000, received: 100, isReportedTo: true, policy: policy, at: now) == nil)
+      #expect(watch.note(tag, sent: 2_000, received: 100, isAlone: true, policy: policy, at: now) == nil)
     }
     var found: DripFinding?
     for _ in 0..<300 where found == nil {
       found = watch.note(
-        900, sent: 20_000, received: 100, isReportedTo: true, policy: policy, at: Timestamp(seconds: 3_000))
+        900, sent: 20_000, received: 100, isAlone: true, policy: policy, at: Timestamp(seconds: 3_000))
     }
     #expect(found?.isSpread == false && (found?.bytes ?? 0) >= 4_000_000)
   }
