@@ -126,14 +126,36 @@ if Context.environment["BENCH"] == "1" {
   ]
 }
 
-// The fuzzers (scripts/fuzz.sh) can only be linked with libFuzzer: --sanitize=fuzzer.
+// The fuzzers (scripts/fuzz.sh) can only be linked with libFuzzer: --sanitize=fuzzer. Of the daemon they need the readers
+// of what people write, which a program can only link where they are no program themselves.
 if Context.environment["FUZZ"] == "1" {
+  package.products.removeAll()
+  package.targets.removeAll { ["nfq-egressd", "PacketInspectTests"].contains($0.name) }
   package.targets += [
+    .target(
+      name: "nfq_egressd",
+      dependencies: [
+        "CHostLibraries", "CCategories", "PacketInspect", .product(name: "Logging", package: "swift-log"),
+        .product(name: "Yams", package: "Yams"),
+      ],
+      path: "Sources/nfq-egressd",
+      sources: [
+        "Config", "Review", "Clock.swift", "Host/PublicSuffixes.swift", "Host/ProcFile.swift",
+        "Control/ControlCommand.swift", "Control/ControlProtocol.swift", "Control/ControlService.swift",
+        "Control/ControlOverlay.swift", "Control/ControlPeer.swift", "Control/OverlayReader.swift",
+        "Control/OverlayDesk.swift", "Control/ProcessCgroup.swift", "Control/UnixAddress.swift",
+        "Store/OverlayOutbox.swift", "Store/PendingState.swift", "Attribution/CgroupPattern.swift",
+        "Attribution/CgroupMount.swift", "Attribution/RepairScript.swift",
+        "Attribution/Containers/Container.swift", "Attribution/Containers/ContainerSource.swift",
+        "Attribution/Containers/ContainerText.swift", "Attribution/Containers/ContainerRoster.swift",
+      ],
+      swiftSettings: settings
+    ),
     .executableTarget(
       name: "Fuzz",
-      dependencies: ["FuzzEntries", "PacketInspect"],
+      dependencies: ["FuzzEntries", "PacketInspect", "nfq_egressd"],
       path: "scripts/fuzz/Fuzz",
       swiftSettings: settings
-    )
+    ),
   ]
 }

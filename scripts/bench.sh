@@ -8,10 +8,11 @@ repository=$(cd "$here/.." && pwd)
 
 usage() {
   cat <<'END'
-usage: bench.sh [core | attribution | live | all] [OPTIONS] | --help
+usage: bench.sh [core | worst | attribution | live | all] [OPTIONS] | --help
 
-  core    nanoseconds and heap allocations a packet in the inspector alone, and the same parsers in C; what each
-          packet of the fixtures, of the fuzzers' inputs and of some made to be slow costs beside the median one
+  core    nanoseconds and heap allocations a packet in the inspector alone, and the same parsers in C
+  worst   what each packet of captures, of the fuzzers' inputs and of some made to be slow costs by itself, beside the
+          median one; needs no root where the packages are there
   attribution
           microseconds that the first packet of a flow costs more by each kind of attribution, and a later one; what
           is asked of the kernel about sockets needs root, and is left out by name without
@@ -19,6 +20,8 @@ usage: bench.sh [core | attribution | live | all] [OPTIONS] | --help
           its own (as root): nfq-egressd and a C loop that only accepts, in turns
   all     all of them (default; live is left out, with a line that says so, where packets cannot be queued)
 
+  --captures DIR    worst: captures below this folder (default: the fixtures)
+  --fuzz-inputs DIR worst: inputs of the entry inspector (default: what scripts/fuzz.sh has found here so far)
   --repetitions N   core, attribution: repetitions of each measurement (default 101)
   --pairs N         live: pairs of runs, one of each program (default 15)
   --seconds S       live: length of each of the three tests of a run (default 2)
@@ -30,16 +33,21 @@ END
 }
 
 part=all repetitions=101 pairs=15 seconds=2 json=''
+captures=$repository/Tests/PacketInspectTests/Fixtures inputs=$repository/.build/fuzz-work/corpus/inspector
 whole_number() {
   [[ $2 =~ ^[1-9][0-9]{0,4}$ ]] || die "$1 needs a whole number from 1 to 99999"
 }
 while [[ $# -gt 0 ]]; do
   case $1 in
-  core | attribution | live | all) part=$1 && shift ;;
+  core | worst | attribution | live | all) part=$1 && shift ;;
   --help | -h) usage && exit 0 ;;
-  --repetitions | --pairs | --seconds | --json)
+  --repetitions | --pairs | --seconds | --json | --captures | --fuzz-inputs)
     [[ $# -ge 2 ]] || die "$1 needs a value"
     case $1 in
+    --captures | --fuzz-inputs)
+      [[ -d $2 ]] || die "$1: $2 is no folder"
+      if [[ $1 == --captures ]]; then captures=$(realpath -- "$2"); else inputs=$(realpath -- "$2"); fi
+      ;;
     --repetitions) whole_number "$1" "$2" && repetitions=$2 ;;
     --pairs) whole_number "$1" "$2" && pairs=$2 ;;
     --seconds) [[ $2 =~ ^[0-9]+(\.[0-9]+)?$ && $2 != 0 ]] || die "--seconds needs a number" && seconds=$2 ;;
@@ -52,7 +60,7 @@ while [[ $# -gt 0 ]]; do
 done
 
 needed=("${PACKAGES_BUILD[@]}" publicsuffix python3 gcc libc6-dev)
-[[ $part == core || $part == attribution ]] || needed+=("${PACKAGES_RUN[@]}")
+[[ $part == core || $part == worst || $part == attribution ]] || needed+=("${PACKAGES_RUN[@]}")
 if [[ $part == live ]]; then need_root; fi
 install_packages "${needed[@]}"
 find_swift
@@ -95,11 +103,10 @@ build() {
 arguments=(--prefix "$prefix" --work "$work" --scripts "$here" --programs "$work"
   --repetitions "$repetitions" --pairs "$pairs" --seconds "$seconds")
 binaries=$(cd "$repository" && swift build -c release --show-bin-path)
-if wants core; then
-  BENCH=1 build CoreBench
-  arguments+=(--core "$binaries/CoreBench" --captures "$repository/Tests/PacketInspectTests/Fixtures")
-  # What scripts/fuzz.sh has found so far, where it has run.
-  inputs=$repository/.build/fuzz-work/corpus/inspector
+if wants core || wants worst; then BENCH=1 build CoreBench; fi
+if wants core; then arguments+=(--core "$binaries/CoreBench"); fi
+if wants worst; then
+  arguments+=(--worst "$binaries/CoreBench" --captures "$captures")
   if [[ -d $inputs ]]; then arguments+=(--fuzz-inputs "$inputs"); fi
 fi
 if wants live; then

@@ -6,7 +6,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib/install.sh"
 repository=$(cd "$here/.." && pwd)
 cd "$repository"
-all=(wire tls quic dns http replay inspector)
+all=(wire tls quic dns http replay inspector list config control)
 
 usage() {
   cat <<END_OF_USAGE
@@ -70,7 +70,7 @@ fi
 mkdir -p "$directory"
 printf 'Building the fuzzers (the first time takes minutes)\n' >&2
 if ! FUZZ=1 swift build -c release --product Fuzz --scratch-path .build/fuzz --sanitize=fuzzer \
-  -Xswiftc -assert-config -Xswiftc Debug >"$directory/build.log" 2>&1 </dev/null; then
+  -Xswiftc -assert-config -Xswiftc Debug -Xswiftc -enable-testing >"$directory/build.log" 2>&1 </dev/null; then
   grep -m5 error "$directory/build.log" >&2 || tail -n5 "$directory/build.log" >&2
   die "the build failed"
 fi
@@ -78,12 +78,28 @@ fuzzer=$repository/.build/fuzz/release/Fuzz
 # Else the Swift runtime takes the signals of a trap, and libFuzzer saves nothing.
 export SWIFT_BACKTRACE=enable=no
 FUZZ_CAPTURES=Tests/PacketInspectTests/Fixtures FUZZ_SEEDS=$directory/seeds "$fuzzer" >&2
+# What people write, from what the repository has of it: the example (once more with its comments as keys), a list in each
+# format, the documented requests.
+mkdir -p "$directory/seeds/config" "$directory/seeds/list" "$directory/seeds/control"
+cp config/example.yaml "$directory/seeds/config/example"
+sed -E 's/^( *)# ?/\1/' config/example.yaml >"$directory/seeds/config/uncommented"
+number=0
+for list in config/lists/*; do
+  for format in '\000' '\001' '\002'; do
+    number=$((number + 1))
+    { printf '%b' "$format" && cat "$list"; } >"$directory/seeds/list/$number"
+  done
+done
+while IFS= read -r request; do
+  number=$((number + 1))
+  printf '%s' "$request" >"$directory/seeds/control/$number"
+done < <(grep '^{' docs/control.md)
 
 # Longest input by entry: about the largest thing that it reads in earnest.
 longest() {
   case $1 in
   http | tls) echo 20000 ;;
-  replay | inspector) echo 16384 ;;
+  replay | inspector | list) echo 16384 ;;
   *) echo 4096 ;;
   esac
 }

@@ -4,6 +4,7 @@ Each trick tells its report what was sent and what happened (`told`): scripts/ev
 """
 
 import json
+import subprocess
 
 import pytest
 
@@ -293,6 +294,58 @@ def test_second_request_far_into_one_large_packet_is_refused(lab, daemon, told):
     assert length > 10_000, "not one large packet"
     told("second request in a large GSO packet", f"a request with a body of 50,000 bytes and a denied one behind it; the packet queued had {length:,} bytes",
          happened, result["outcome"])
+    assert "denied.net" not in [entry.get("host") for entry in lab.requests_seen()]
+
+
+SMUGGLED = {
+    "chunked ends first": r"POST / HTTP/1.1\r\nHost: docs-site.org\r\nContent-Length: 48\r\nTransfer-Encoding: chunked\r\n\r\n"
+    r"0\r\n\r\nGET / HTTP/1.1\r\nHost: denied.net\r\n\r\n",
+    "the first of two lengths": r"POST / HTTP/1.1\r\nHost: docs-site.org\r\nContent-Length: 0\r\nContent-Length: 38\r\n\r\n"
+    r"GET / HTTP/1.1\r\nHost: denied.net\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("form", SMUGGLED)
+def test_request_smuggled_behind_contradictory_lengths_is_refused(lab, daemon, told, form):
+    running = daemon()
+    result = trick(lab, "request", DENIED, SMUGGLED[form])
+    happened = verdict(running)
+    running.wait_for(event_type="alert", egress__flag__kind="smuggling")
+    told("a request hidden by contradictory lengths", f"a denied request behind a body that ends here for one server and there for another: {form}",
+         happened + ", `smuggling` flagged", result["outcome"])
+    assert "denied.net" not in [entry.get("host") for entry in lab.requests_seen()]
+
+
+@pytest.fixture
+def socks_proxy(lab, tmp_path):
+    """A SOCKS proxy on the internet that leads everywhere to the web server; what it was asked for."""
+    log = tmp_path / "socks.log"
+    script = REPOSITORY / "scripts/lib/socks_proxy.py"
+    words = ["/usr/bin/python3", "-B", script, "93.184.216.20", "1080", "93.184.216.10", log]
+    process = subprocess.Popen(lab.command("internet", *words), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(log.exists, 10, "the SOCKS proxy listens")
+        yield lambda: log.read_text().split()
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.mark.parametrize("kind", ["socks4a", "socks5h"])
+def test_name_that_a_socks_proxy_is_asked_for_is_judged(lab, daemon, socks_proxy, told, kind):
+    running = daemon()
+    proxy = ["-x", f"{kind}://93.184.216.20:1080"]
+    assert lab.curl(*proxy, "http://docs-site.org/")[0] == 0
+    assert lab.curl(*proxy, "https://denied.net/")[0] != 0
+    told("the name told to a SOCKS proxy", f"a denied name as the target that a proxy is asked for: {kind}", verdict(running))
+    assert socks_proxy() == ["docs-site.org"]
+
+
+def test_more_requests_in_one_packet_than_are_judged_are_refused(lab, daemon, told):
+    running = daemon()
+    result = trick(lab, "crowd", "93.184.216.10", "denied.net", "64")
+    told("a packet full of requests", "64 pipelined requests and a denied one behind them in one packet",
+         verdict(running, "evasion"), result["outcome"])
     assert "denied.net" not in [entry.get("host") for entry in lab.requests_seen()]
 
 

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from conftest import REPOSITORY, RESOLVERS, SESSION, wait_until
+from test_quic import PEER, PYTHON
 
 H2C = "http://docs-site.org:8081/"
 FLAGS = ("hidden-dns", "fronting", "host-disagreement", "smuggling", "tunnel", "evasion")
@@ -94,6 +95,25 @@ def test_dns_over_tls_is_answered_and_flagged(lab, daemon):
     event = running.wait_for(event_type="alert", egress__flag__kind="hidden-dns")
     assert event["dest_port"] == 853
     assert event["egress"]["flag"]["evidence"]["transport"] == "DNS over TLS"
+
+
+def test_dns_over_quic_is_answered_and_flagged(lab, daemon, tmp_path):
+    if not PYTHON.exists():
+        pytest.skip("aioquic is not installed (PyPI out of reach?)")
+    running, log = daemon(), tmp_path / "doq.json"
+    tls = lab.directory / "tls"
+    words = [PYTHON, "-B", PEER, "doq", tls / "docs.pem", tls / "server.key", log, RESOLVERS[0]]
+    resolver = subprocess.Popen(lab.command("internet", *words), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(log.exists, 10, "the resolver listens")
+        result = lab.run("agent", PYTHON, "-B", PEER, "ask", RESOLVERS[0], "docs-site.org", check=False)
+        assert result.stdout == "93.184.216.10\n", result.stderr
+    finally:
+        resolver.terminate()
+        resolver.wait(10)
+    event = running.wait_for(event_type="alert", egress__flag__kind="hidden-dns")
+    assert (event["proto"], event["dest_port"]) == ("UDP", 853)
+    assert event["egress"]["flag"]["evidence"]["transport"] == "DNS over QUIC"
 
 
 def test_session_that_stops_asking_is_flagged_once(lab, daemon):

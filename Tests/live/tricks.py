@@ -232,6 +232,13 @@ def far_request(address, name, length):
     return {"outcome": connected(address, 80, lambda sock: sock.sendall(first + bytes(length) + second))}
 
 
+def crowd(address, name, count):
+    """So many requests, and one for the name behind them, in one write."""
+    text = "".join(f"GET /{number} HTTP/1.1\r\nHost: docs-site.org\r\n\r\n" for number in range(count))
+    text += f"GET / HTTP/1.1\r\nHost: {name}\r\n\r\n"
+    return {"outcome": connected(address, 80, lambda sock: sock.sendall(text.encode()))}
+
+
 def main(words):
     """The command line; see the module's text."""
     match words:
@@ -259,6 +266,8 @@ def main(words):
             return second_question(address, name)
         case ["far-request", address, name, length]:
             return far_request(address, name, int(length))
+        case ["crowd", address, name, count]:
+            return crowd(address, name, int(count))
     sys.exit(__doc__)
 
 

@@ -10,6 +10,7 @@ import attribution
 import core
 import live
 import stage
+import worst
 
 
 def machine():
@@ -29,6 +30,7 @@ def tell(text):
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--core")
+    options.add_argument("--worst")
     options.add_argument("--attribution")
     options.add_argument("--captures")
     options.add_argument("--fuzz-inputs")
@@ -52,8 +54,10 @@ def main():
             tell(f"Measuring the core, {given.repetitions} repetitions")
             result["core"] = core.run(given.core, given.repetitions)
             tables.append(core.table(result["core"]))
-            result["worst"] = core.run_worst(given.core, given.captures, given.fuzz_inputs)
-            tables.append(core.worst_table(result["worst"]))
+        if given.worst:
+            tell("Measuring single packets")
+            result["worst"] = worst.run(given.worst, given.captures, given.fuzz_inputs)
+            tables += worst.tables(result["worst"])
         if given.attribution:
             result["attribution"] = attribution.rows(given.attribution)
             tables += attribution.tables(result["attribution"])

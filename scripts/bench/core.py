@@ -34,23 +34,3 @@ def table(rows):
             f"{c['best']:.0f}" if c else "",
             f"{ratio['ratio']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})" if ratio else "", one["allocations"]))
     return "\n".join(lines)
-
-
-def run_worst(program, captures, inputs):
-    """Each packet by itself: groups with their median and their slowest packets."""
-    words = [program, "25", "worst", captures] + ([inputs] if inputs else [])
-    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, timeout=1800)
-    if done.returncode:
-        raise RuntimeError(done.stdout.strip() or f"CoreBench ended with {done.returncode}")
-    return json.loads(done.stdout)["worst"]
-
-
-def worst_table(groups):
-    lines = ["| single packets, least of 25 passes | packets | median, ns | slowest, ns | slowest/median | bytes | which |",
-             "|---|---:|---:|---:|---:|---:|---|"]
-    for group in groups:
-        for place, one in enumerate(group["slowest"][:3]):
-            lines.append("| {} | {} | {} | {} | {:.0f} | {} | {} |".format(
-                "" if place else group["group"], "" if place else group["packets"], "" if place else group["median"],
-                one["nanoseconds"], one["nanoseconds"] / max(1, group["median"]), one["length"], one["name"]))
-    return "\n".join(lines)

@@ -10,6 +10,8 @@ public enum StreamMode: Sendable {
   case chunks(ChunkedBodySkipper)
   /// An HTTP/2 connection.
   case http2(HTTP2Reader)
+  /// What comes before a SOCKS proxy's tunnel.
+  case socks(SOCKSReader)
   /// DNS messages with a length before each (RFC 7766).
   case dns
   /// Something else, searched for a hello or request that comes late (STARTTLS, SOCKS, CONNECT).
@@ -33,9 +35,9 @@ public struct StreamState: Sendable {
   public var searched = 0
   /// Starts of messages that turned out to be none.
   public var failures: UInt8 = 0
-  /// True after a CONNECT: what follows speaks to the target, not to the proxy.
+  /// True after a CONNECT or a SOCKS request: what follows speaks to the target, not to the proxy.
   public var isTunnel = false
-  /// The host that the CONNECT asked for, as text; empty when it named none.
+  /// The host that it asked for, as text; empty when it named none.
   var tunnelTarget: [UInt8] = []
   /// Requests seen on this connection.
   public var requests: UInt32 = 0

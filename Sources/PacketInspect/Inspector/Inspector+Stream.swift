@@ -19,6 +19,7 @@ extension Inspector {
       case .http: goesOn = readRequest(index, meta, acknowledgement, now, &sink)
       case .chunks: goesOn = skipChunks(index)
       case .http2: goesOn = readFrames(index, meta, acknowledgement: acknowledgement, now, &sink)
+      case .socks: goesOn = readSOCKS(index, meta, acknowledgement, now, &sink)
       case .dns: goesOn = readDNS(index, meta, now, &sink)
       case .search: goesOn = search(index, meta, now, &sink)
       case .settled: goesOn = false
@@ -50,7 +51,9 @@ extension Inspector {
     case .http: streams[stream].mode = .http
     case .http2: streams[stream].mode = .http2(HTTP2Reader())
     case .needMore: return isWithinLimit(index, meta, now, &sink) && false
-    case .unknown: return becomeNameless(index, meta, now, &sink)
+    case .unknown:
+      guard streams[stream].withRest({ SOCKSReader.begins($0) }) else { return becomeNameless(index, meta, now, &sink) }
+      streams[stream].mode = .socks(SOCKSReader())
     }
     return true
   }
@@ -291,7 +294,7 @@ extension Inspector {
 
   /// What looked like a message is none: its first byte is passed over, so that the search behind it makes progress.
   /// After a few such the stream is not searched any more, or an attacker would choose how long one packet takes.
-  private mutating func giveUpMessage<Sink: EventSink>(
+  mutating func giveUpMessage<Sink: EventSink>(
     _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
   ) -> Bool {
     let stream = flows[index].stream

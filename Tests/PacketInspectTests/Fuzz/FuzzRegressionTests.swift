@@ -16,9 +16,13 @@ struct FuzzRegressionTests {
   @Test("are read without a trap and in bounded time", .timeLimit(.minutes(1)), arguments: files)
   func regression(file: URL) throws {
     let prefix = file.lastPathComponent.prefix { $0 != "-" }
-    let entry = try #require(FuzzEntry(rawValue: String(prefix)), "the file's name begins with its entry")
     let bytes = try [UInt8](Data(contentsOf: file))
-    entry.run(bytes.rawSpan)
+    if let entry = DaemonEntry(rawValue: String(prefix)) {
+      entry.run(bytes.rawSpan)
+    } else {
+      let entry = try #require(FuzzEntry(rawValue: String(prefix)), "the file's name begins with its entry")
+      entry.run(bytes.rawSpan)
+    }
   }
 
   @Test("are there for the inspector and for captures, so that this suite does not pass by being empty")
@@ -34,6 +38,21 @@ struct FuzzRegressionTests {
     #expect(paths.count > 20)
     for path in paths {
       FuzzEntry.replay.run(try [UInt8](Data(contentsOf: fixtures.appendingPathComponent(path))).rawSpan)
+    }
+  }
+
+  @Test("reach what they are for: the example configuration, its lists and the documented requests go through theirs")
+  func operators() throws {
+    let example = try ConfigurationFixture.repositoryText("config/config.example.yaml")
+    DaemonEntry.config.run(Array(example.utf8).rawSpan)
+    DaemonEntry.config.run(Array("mode: observe\n".utf8).rawSpan)
+    for (format, text) in ["denied.net\n*.evil.org # why\n", "0.0.0.0 denied.net\n", "192.0.2.0/24\n2001:db8::/48\n"]
+      .enumerated()
+    {
+      DaemonEntry.list.run(([UInt8(3 * 20 + format)] + Array(text.utf8)).rawSpan)
+    }
+    for line in [#"{"version":1,"command":"list"}"#, #"{"version":1,"command":"show","id":"a"}"#, "{", ""] {
+      DaemonEntry.control.run(Array(line.utf8).rawSpan)
     }
   }
 

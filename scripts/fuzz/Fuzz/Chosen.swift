@@ -4,14 +4,26 @@ import FuzzEntries
 /// What this process is to do, by its environment: libFuzzer has the command line. One binary for all entries, since
 /// each would link the same code and a build takes minutes.
 enum Chosen {
-  /// FUZZ_ENTRY: the entry to fuzz.
-  static let entry: FuzzEntry = {
-    let name = ProcessInfo.processInfo.environment["FUZZ_ENTRY"] ?? ""
-    guard let entry = FuzzEntry(rawValue: name) else {
-      let known = FuzzEntry.allCases.map(\.rawValue).joined(separator: ", ")
-      fatalError("FUZZ_ENTRY is \"\(name)\", not one of \(known)")
+  /// One of the core's entries, or of the daemon's.
+  enum Entry {
+    case core(FuzzEntry)
+    case daemon(DaemonEntry)
+
+    func run(_ bytes: RawSpan) {
+      switch self {
+      case .core(let entry): entry.run(bytes)
+      case .daemon(let entry): entry.run(bytes)
+      }
     }
-    return entry
+  }
+
+  /// FUZZ_ENTRY: the entry to fuzz.
+  static let entry: Entry = {
+    let name = ProcessInfo.processInfo.environment["FUZZ_ENTRY"] ?? ""
+    if let entry = FuzzEntry(rawValue: name) { return .core(entry) }
+    if let entry = DaemonEntry(rawValue: name) { return .daemon(entry) }
+    let known = FuzzEntry.allCases.map(\.rawValue) + DaemonEntry.allCases.map(\.rawValue)
+    fatalError("FUZZ_ENTRY is \"\(name)\", not one of \(known.joined(separator: ", "))")
   }()
 
   /// FUZZ_CAPTURES and FUZZ_SEEDS: makes first inputs from the captures below the one folder, in the other.

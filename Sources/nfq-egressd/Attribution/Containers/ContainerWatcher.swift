@@ -20,16 +20,6 @@ enum ContainerNotice: Sendable, Equatable, CustomStringConvertible {
   }
 }
 
-/// Where containers are asked for.
-struct ContainerSource: Sendable, Equatable {
-  /// The runtime's Unix socket.
-  var socket: String
-  var labels = ContainerLabelNames()
-
-  /// Bytes of a path that fit into a socket address (unix(7): sun_path, with its final NUL).
-  static let longestSocketPath = 107
-}
-
 /// Follows a container runtime: lists what lives, then takes its events, on a thread of its own. Whatever happens to
 /// the runtime it goes on: with a back-off, and with a new list after each reconnection and every few minutes, which
 /// heals what events were missed.

@@ -1,0 +1,1 @@
+../../../scripts/fuzz/Fuzz/DaemonEntry.swift
