@@ -29,7 +29,9 @@ struct ConntrackFlowsLiveTests {
   private func marks() throws -> [String: Int] {
     var found: [String: Int] = [:]
     for family in ["ipv4", "ipv6"] {
-      for line in try Live.run("conntrack", "-f", family, "-L").split(separator: "\n") where line.contains("src=") {
+      // What it says on standard error would come amid a line.
+      let listing = try Live.run("sh", "-c", "conntrack -f \(family) -L 2>/dev/null")
+      for line in listing.split(separator: "\n") where line.contains("src=") {
         let mark = line.split(separator: " ").first { $0.hasPrefix("mark=") }.map { String($0.dropFirst(5)) }
         found[mark ?? "none", default: 0] += 1
       }
@@ -83,18 +85,20 @@ struct ConntrackFlowsLiveTests {
       (0..<8_000).map { entry("10.88.\($0 / 4_000).7", "192.0.2.1", port: 2_000 + $0 % 4_000, mark: Self.passed) }
         + (0..<2_000).map { entry("fd88::7", "2001:db8::1", port: 2_000 + $0, mark: Self.passed) }
         + (0..<10).map { entry("10.88.9.7", "192.0.2.1", port: 2_000 + $0, mark: denied) })
-    #expect(try marks() == ["\(Self.passed)": 10_000, "\(denied)": 10])
+    let before = try marks()
+    #expect(before == ["\(Self.passed)": 10_000, "\(denied)": 10])
     var flows = try ConntrackFlows(.standard)
     let start = WallClock.now()
     let result = try flows.revokeAll()
     print("taken back: \(result.flows) flows in \(WallClock.now().since(start) / 1_000) us")
     #expect(result == ConntrackFlows.Revocation(flows: 10_000, vanished: 0, isIncomplete: false))
-    #expect(try marks() == ["\(0x00ab_cdef)": 10_000, "\(denied)": 10])
+    let after = try marks()
+    #expect(after == ["\(0x00ab_cdef)": 10_000, "\(denied)": 10])
     let none = try flows.revokeAll()
     #expect(none == ConntrackFlows.Revocation())
   }
 
-  @Test("one that is passed and taken back ten thousand times beside others never stays passed")
+  @Test("one that is passed and taken back a thousand times beside others never stays passed")
   func again() throws {
     try load((0..<50).map { entry("10.88.0.7", "192.0.2.1", port: 2_000 + $0, mark: 0) })
     var flows = try ConntrackFlows(.standard)
@@ -105,7 +109,7 @@ struct ConntrackFlowsLiveTests {
     ])
     #expect(passer.line() == "begin")
     var total = 0
-    for _ in 0..<10_000 { total += try flows.revokeAll().flows }
+    for _ in 0..<1_000 { total += try flows.revokeAll().flows }
     #expect(passer.line() == "end")
     total += try flows.revokeAll().flows
     #expect(total >= 50)
