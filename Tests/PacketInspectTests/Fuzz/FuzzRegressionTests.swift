@@ -43,7 +43,7 @@ struct FuzzRegressionTests {
 
   @Test("reach what they are for: the example configuration, its lists and the documented requests go through theirs")
   func operators() throws {
-    let example = try ConfigurationFixture.repositoryText("config/config.example.yaml")
+    let example = try ConfigurationFixture.repositoryText("config/example.yaml")
     DaemonEntry.config.run(Array(example.utf8).rawSpan)
     DaemonEntry.config.run(Array("mode: observe\n".utf8).rawSpan)
     for (format, text) in ["denied.net\n*.evil.org # why\n", "0.0.0.0 denied.net\n", "192.0.2.0/24\n2001:db8::/48\n"]
