@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from conftest import REPOSITORY, RESOLVERS, SESSION, wait_until
-from test_quic import PEER, PYTHON
+from test_quic import DOCS, PEER, PYTHON
 
 H2C = "http://docs-site.org:8081/"
 FLAGS = ("hidden-dns", "fronting", "host-disagreement", "smuggling", "tunnel", "evasion")
@@ -102,11 +102,11 @@ def test_dns_over_quic_is_answered_and_flagged(lab, daemon, tmp_path):
         pytest.skip("aioquic is not installed (PyPI out of reach?)")
     running, log = daemon(), tmp_path / "doq.json"
     tls = lab.directory / "tls"
-    words = [PYTHON, "-B", PEER, "doq", tls / "docs.pem", tls / "server.key", log, RESOLVERS[0]]
+    words = [PYTHON, "-B", PEER, "doq", tls / "docs.pem", tls / "server.key", log, DOCS[4]]
     resolver = subprocess.Popen(lab.command("internet", *words), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until(log.exists, 10, "the resolver listens")
-        result = lab.run("agent", PYTHON, "-B", PEER, "ask", RESOLVERS[0], "docs-site.org", check=False)
+        result = lab.run("agent", PYTHON, "-B", PEER, "ask", DOCS[4], "docs-site.org", check=False)
         assert result.stdout == "93.184.216.10\n", result.stderr
     finally:
         resolver.terminate()

@@ -119,14 +119,17 @@ public struct HostName: Sendable {
   /// The last `length` bytes as a name of their own; all of it when `length` is larger.
   public func suffix(_ length: Int) -> HostName {
     var result = HostName()
-    for index in max(0, count - length)..<count { result.appendLowercased(storage[index]) }
+    // Here and below through a span: indexing the storage itself copies all of it first, for every byte.
+    let bytes = span
+    for index in max(0, count - length)..<count { result.appendLowercased(bytes[index]) }
     return result
   }
 
   /// Offsets, from the left, at which a label starts: 0 first.
   public var labelStarts: [Int] {
     var starts = [0]
-    for index in 0..<count where storage[index] == 0x2e { starts.append(index + 1) }
+    let bytes = span
+    for index in bytes.indices where bytes[index] == 0x2e { starts.append(index + 1) }
     return starts
   }
 
@@ -156,7 +159,6 @@ extension HostName: Hashable {
   /// Equal bytes after lower-casing.
   public static func == (left: HostName, right: HostName) -> Bool {
     guard left.hash == right.hash, left.count == right.count else { return false }
-    // Through spans: indexing the storage itself copies all of it first.
     let (one, other) = (left.span, right.span)
     for index in one.indices where one[index] != other[index] { return false }
     return true
@@ -164,7 +166,8 @@ extension HostName: Hashable {
 
   /// Feeds the bytes, not the unkeyed hash, so that dictionaries keep Swift's per-process seed.
   public func hash(into hasher: inout Hasher) {
-    for index in 0..<count { hasher.combine(storage[index]) }
+    let bytes = span
+    for index in bytes.indices { hasher.combine(bytes[index]) }
   }
 }
 

@@ -105,14 +105,17 @@ extension HostName {
   public var bytes: [UInt8] {
     var out: [UInt8] = []
     out.reserveCapacity(count)
-    for index in 0..<count { out.append(self[index]) }
+    // Through a span, here and below: indexing the name itself copies all of it first, for every byte.
+    let own = span
+    for index in own.indices { out.append(own[index]) }
     return out
   }
 
   /// True when the name's bytes are these.
   public func equals(_ bytes: [UInt8]) -> Bool {
     guard bytes.count == count else { return false }
-    for index in 0..<count where self[index] != bytes[index] { return false }
+    let own = span
+    for index in own.indices where own[index] != bytes[index] { return false }
     return true
   }
 }

@@ -74,7 +74,8 @@ struct ResolvedNames: Sendable {
 
   private func tag(_ name: HostName, _ session: UInt64) -> UInt64 {
     var hash = Self.mix(seed, session)
-    for index in 0..<name.count { hash = Self.mix(hash, UInt64(name[index])) }
+    let bytes = name.span
+    for index in bytes.indices { hash = Self.mix(hash, UInt64(bytes[index])) }
     return hash
   }
 

@@ -235,13 +235,7 @@ extension Inspector {
   }
 
   /// The address that a claimed name spells, if it is one.
-  func addressLiteral(_ name: HostName) -> IPAddress? {
-    let last = name[name.count - 1]
-    var hasColon = false
-    for index in 0..<name.count where name[index] == 0x3a { hasColon = true }
-    guard hasColon || (last >= 0x30 && last <= 0x39) else { return nil }
-    return IPAddress(name.text)
-  }
+  func addressLiteral(_ name: HostName) -> IPAddress? { IPAddress(name) }
 
   /// One verdict for all that follows in this flow.
   mutating func settle(_ index: Int32, _ verdict: Verdict) {

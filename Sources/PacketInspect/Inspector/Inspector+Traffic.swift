@@ -295,9 +295,6 @@ extension FlowShape.Naming {
       self = .absent
       return
     }
-    let last = name[name.count - 1]
-    var mayBeAddress = last >= 0x30 && last <= 0x39
-    for index in 0..<name.count where name[index] == 0x3a { mayBeAddress = true }
-    self = mayBeAddress && IPAddress(name.text) != nil ? .literal : .name
+    self = IPAddress(name) != nil ? .literal : .name
   }
 }

@@ -51,8 +51,9 @@ public struct RecentQuestions: Sendable {
   /// Over the bytes, not the name's own hash: that has no key, and names that share it would share a slot.
   private func slot(_ name: HostName) -> Int {
     var hash = seed
-    for index in 0..<name.count {
-      hash = (hash ^ UInt64(name[index])) &* 0x9fb2_1c65_1e98_df25
+    let bytes = name.span
+    for index in bytes.indices {
+      hash = (hash ^ UInt64(bytes[index])) &* 0x9fb2_1c65_1e98_df25
       hash ^= hash >> 29
     }
     return Int(truncatingIfNeeded: hash >> 40) & (Self.slots - 1)
