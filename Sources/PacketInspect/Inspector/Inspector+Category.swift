@@ -106,9 +106,14 @@ extension Inspector {
     _ hit: CategoryHit, _ outcome: ContactOutcome, _ index: Int32, _ now: Timestamp, _ sink: inout Sink
   ) {
     let session = outcome.asker ?? flows[index].session
+    let isFirst = sessions[session].isFirstFlag {
+      $0.combine(FlagKind.categoryFlagged)
+      $0.combine(hit.category)
+      $0.combine(hit.key)
+    }
+    guard isFirst else { return }
     let category = policy.name(of: hit.category)
     let key = hit.key.text
-    guard sessions[session].isFirstFlag("category \(category) \(key)") else { return }
     let what: String
     switch hit.action {
     case .reject: what = "is rejected for its agent type"

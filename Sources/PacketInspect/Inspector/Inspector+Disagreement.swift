@@ -9,17 +9,17 @@ extension Inspector {
     if streams[stream].isTunnel { raiseFronting(index, head.destinationName, outcome, now, &sink) }
     guard !head.oddities.isEmpty else { return }
     if let one = head.destinationName.map({ shown($0) }), let other = head.disagreeingHost.map({ shown($0) }) {
-      let whose = one == other ? "both of \(one)" : "\(one) and \(other)"
       raiseOnce(
-        .hostDisagreement, "host-disagreement \(one) \(other)",
-        "A request names two hosts, \(whose): servers differ in which they obey.",
+        .hostDisagreement, (one, other),
+        "A request names two hosts, \(one == other ? "both of \(one)" : "\(one) and \(other)"): "
+          + "servers differ in which they obey.",
         [FlagEvidence("host", one), FlagEvidence("other", other)], outcome, index, now, &sink)
     }
     let isMixed = head.oddities.contains(.bareLineFeed) && mixesLineEnds(stream, length)
     if let form = Self.smugglingForm(head.oddities, mixesLineEnds: isMixed) {
       let name = head.destinationName.map { shown($0) } ?? flows[index].server.description
       raiseOnce(
-        .smuggling, "smuggling \(name) \(form)",
+        .smuggling, (name, form),
         "A request to \(name) has \(form): what one server takes for its body another takes for a request.",
         [FlagEvidence("host", name), FlagEvidence("form", form)], outcome, index, now, &sink)
     }
@@ -56,7 +56,7 @@ extension Inspector {
     let (inner, outer) = (destinationKey(name), destinationKey(target))
     guard inner != outer else { return }
     raiseOnce(
-      .fronting, "fronting \(outer.text) \(inner.text)",
+      .fronting, (outer.text, inner.text),
       "A tunnel that was asked for \(outer.text) is used for \(inner.text).",
       [FlagEvidence("target", outer.text), FlagEvidence("name", inner.text)], outcome, index, now, &sink)
   }
@@ -67,13 +67,20 @@ extension Inspector {
     addressLiteral(name)?.description ?? destinationKey(name).text
   }
 
-  /// Raises a flag on a flow the first time that the session gives this reason.
+  /// Raises a flag on a flow the first time that the session gives this reason. What it says is put together only then:
+  /// every request may give the same one.
   mutating func raiseOnce<Sink: EventSink>(
-    _ kind: FlagKind, _ reason: String, _ summary: String, _ evidence: [FlagEvidence], _ outcome: ContactOutcome,
-    _ index: Int32, _ now: Timestamp, _ sink: inout Sink
+    _ kind: FlagKind, _ reason: (String, String), _ summary: @autoclosure () -> String,
+    _ evidence: @autoclosure () -> [FlagEvidence], _ outcome: ContactOutcome, _ index: Int32, _ now: Timestamp,
+    _ sink: inout Sink
   ) {
-    guard sessions[outcome.asker ?? flows[index].session].isFirstFlag(reason) else { return }
-    raise(kind, summary, evidence, outcome, index, now, &sink)
+    let isFirst = sessions[outcome.asker ?? flows[index].session].isFirstFlag {
+      $0.combine(kind)
+      $0.combine(reason.0)
+      $0.combine(reason.1)
+    }
+    guard isFirst else { return }
+    raise(kind, summary(), evidence(), outcome, index, now, &sink)
   }
 }
 

@@ -114,7 +114,11 @@ extension Inspector {
     _ now: Timestamp, _ sink: inout Sink
   ) {
     let address = source ?? flows[index].client
-    guard sessions[session].isFirstFlag("spoofed \(address)") else { return }
+    let isFirst = sessions[session].isFirstFlag {
+      $0.combine(FlagKind.spoofedSource)
+      $0.combine(address)
+    }
+    guard isFirst else { return }
     sessions[session].figures.flags &+= 1
     let summary =
       "A packet with the source address \(address) came from elsewhere: its \(aspect) is another's."

@@ -57,12 +57,12 @@ extension Inspector {
     switch hidden {
     case .resolver(let transport, let key):
       raiseOnce(
-        .hiddenDNS, "hidden-dns \(transport) \(key)",
+        .hiddenDNS, (transport, key),
         "The session asks \(key) by \(transport): which names it looks up is not seen any more.",
         [FlagEvidence("transport", transport), FlagEvidence("resolver", key)], outcome, index, now, &sink)
     case .unseen(let names):
       raiseOnce(
-        .hiddenDNS, "hidden-dns unseen",
+        .hiddenDNS, ("", ""),
         "The session looked names up where it was seen, and has since contacted \(names) that nobody was seen to ask for.",
         [FlagEvidence("names", names)], outcome, index, now, &sink)
     }

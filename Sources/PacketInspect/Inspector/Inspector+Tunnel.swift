@@ -5,11 +5,11 @@ extension Inspector {
     _ index: Int32, _ view: borrowing PacketView, _ outcome: ContactOutcome, _ now: Timestamp, _ sink: inout Sink
   ) {
     guard flows[index].isExternal, let form = Self.tunnelForm(view) else { return }
-    let server = flows[index].server
+    let server = flows[index].server.description
     raiseOnce(
-      .tunnel, "tunnel \(server) \(form)",
+      .tunnel, (server, form),
       "Packets inside packets (\(form)) go to \(server): where that sends them is not seen.",
-      [FlagEvidence("address", server.description), FlagEvidence("form", form)], outcome, index, now, &sink)
+      [FlagEvidence("address", server), FlagEvidence("form", form)], outcome, index, now, &sink)
   }
 
   /// The kind of tunnel that a packet belongs to; nil for none that is known.

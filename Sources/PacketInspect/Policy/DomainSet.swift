@@ -27,6 +27,8 @@ public struct DomainSet: Sendable {
   private var entries: [Entry] = []
   /// Open addressing with linear probing; an empty slot is -1; never more than half full.
   private var slots: [Int32] = [-1, -1]
+  /// Bytes of the longest entry: no longer end of a name can be one, however many labels an agent writes.
+  private var longest = 0
   private let seed: UInt64
 
   /// An empty set. `seed` is any secret number; tests and replay may leave it.
@@ -48,6 +50,7 @@ public struct DomainSet: Sendable {
       slot = (slot + 1) & (slots.count - 1)
     }
     slots[slot] = Int32(entries.count)
+    longest = max(longest, name.count)
     entries.append(Entry(offset: UInt32(text.count), length: UInt8(name.count), position: position))
     for index in 0..<name.count { text.append(name[index]) }
   }
@@ -60,8 +63,9 @@ public struct DomainSet: Sendable {
     // Through a span: indexing the name itself copies all of it first, for every byte.
     let bytes = name.span
     var index = bytes.count - 1
+    let end = max(0, bytes.count - longest)
     // One pass from the right: at each label boundary the hash so far is that of the suffix.
-    while index >= 0 {
+    while index >= end {
       hash = step(hash, bytes[index])
       if index == 0 || bytes[index - 1] == 0x2e, bytes[index] != 0x2e,
         let position = lookup(hash, bytes, from: index)

@@ -142,12 +142,17 @@ public struct AgentSession: Sendable {
 
   /// True the first time an entry is hit.
   mutating func isFirstDenyHit(_ match: DenyMatch) -> Bool {
-    isFirstFlag(match.list + "\n" + (match.overlay.map { "\($0.id)" } ?? match.entry))
+    isFirstFlag {
+      $0.combine(match.list)
+      if let overlay = match.overlay { $0.combine(overlay.id) } else { $0.combine(match.entry) }
+    }
   }
 
-  /// True the first time something is flagged that repeats.
-  mutating func isFirstFlag(_ what: String) -> Bool {
-    let hash = UInt32(truncatingIfNeeded: what.hashValue)
+  /// True the first time something is flagged that repeats; `identify` says what it is.
+  mutating func isFirstFlag(_ identify: (inout Hasher) -> Void) -> Bool {
+    var hasher = Hasher()
+    identify(&hasher)
+    let hash = UInt32(truncatingIfNeeded: hasher.finalize())
     guard flaggedEntries.count < Self.maximumFlaggedEntries, !flaggedEntries.contains(hash) else { return false }
     flaggedEntries.append(hash)
     return true
