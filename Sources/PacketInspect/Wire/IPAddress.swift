@@ -92,16 +92,11 @@ extension IPAddress {
   }
 
   private static func parseIPv4(_ text: some StringProtocol) -> UInt32? {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 4 else { return nil }
-    var value: UInt32 = 0
-    for part in parts {
-      guard (1...3).contains(part.utf8.count), part.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
-        part.utf8.count == 1 || part.utf8.first != 0x30, let byte = UInt8(part)
-      else { return nil }
-      value = value << 8 | UInt32(byte)
+    var quad = DottedQuad()
+    for byte in text.utf8 {
+      guard quad.take(byte) else { return nil }
     }
-    return value
+    return quad.value
   }
 
   private static func parseIPv6(_ text: String) -> (UInt64, UInt64)? {
@@ -136,6 +131,33 @@ extension IPAddress {
     let low = all[4...].reduce(UInt64(0)) { $0 << 16 | UInt64($1) }
     return (high, low)
   }
+}
+
+/// Reads an IPv4 address a byte at a time: four decimal parts, no leading zeros beyond "0".
+struct DottedQuad {
+  private var whole: UInt32 = 0
+  private var part: UInt32 = 0
+  private var digits = 0
+  private var dots = 0
+
+  /// Takes the next byte; false when this is no address.
+  mutating func take(_ byte: UInt8) -> Bool {
+    if byte >= 0x30, byte <= 0x39 {
+      guard digits == 0 || part > 0 else { return false }
+      part = part * 10 + UInt32(byte - 0x30)
+      digits += 1
+      return part <= 255
+    }
+    guard byte == UInt8(ascii: "."), digits > 0, dots < 3 else { return false }
+    dots += 1
+    whole = whole << 8 | part
+    part = 0
+    digits = 0
+    return true
+  }
+
+  /// The address, once all bytes were taken; nil when some are missing.
+  var value: UInt32? { dots == 3 && digits > 0 ? whole << 8 | part : nil }
 }
 
 extension String {
