@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from conftest import REPOSITORY, RESOLVERS, SESSION, wait_until
-from test_quic import DOCS, PEER, PYTHON
+from quic_support import DOCS, PEER, PYTHON
 
 H2C = "http://docs-site.org:8081/"
 FLAGS = ("hidden-dns", "fronting", "host-disagreement", "smuggling", "tunnel", "evasion")

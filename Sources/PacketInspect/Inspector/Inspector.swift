@@ -131,6 +131,11 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       source: view.source, sourcePort: view.sourcePort, destination: view.destination,
       destinationPort: view.destinationPort, proto: view.proto.rawValue)
     var index = flows.find(key)
+    if index >= 0, flows[index].isPassed, flows[index].clientIsFirst == sourceIsFirst {
+      // Whatever was asked of the kernel, it does not keep what has these addresses to itself, or not yet.
+      flows[index].isPassed = false
+      flows[index].accounting = .lowerBound
+    }
     let sender = senderTag(meta)
     if index >= 0, sender != flows[index].sender, sender != 0, flows[index].clientIsFirst == sourceIsFirst {
       switch judgeSender(index, view, sender, meta, now, &sink) {
@@ -176,11 +181,6 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       return verdict
     }
     if fromClient {
-      // Whatever was asked of the kernel, it does not keep this flow to itself, or not yet.
-      if flows[index].isPassed {
-        flows[index].isPassed = false
-        flows[index].accounting = .lowerBound
-      }
       flows[index].clientPackets &+= 1
       flows[index].clientBytes &+= UInt64(meta.originalLength)
       sessions.countSent(flows[index].session, meta.originalLength, isExternal: flows[index].isExternal, at: now)

@@ -242,6 +242,20 @@ struct OffloadTests {
     #expect(flow.accounting == .lowerBound)
   }
 
+  @Test("whose ports are used again take nothing back: a SYN that comes here meets no passed connection in the kernel")
+  func portReuse() {
+    var lab = Self.lab()
+    var connection = Self.passed(&lab)
+    connection.first = 0x5000_0000
+    lab.send(connection.syn)
+    let (ends, owes) = (Self.ends(lab).map(\.accounting), lab.inspector.owesRevocation)
+    #expect(ends == [.lowerBound])
+    #expect(!owes)
+    // What the kernel says late of the former connection is not about this one.
+    lab.account(Self.counts(connection, sent: (50, 50_000), hasEnded: true))
+    #expect(Self.ends(lab).count == 1)
+  }
+
   @Test("an upload that goes past is flagged by what the kernel counts")
   func upload() {
     var lab = Self.lab()
