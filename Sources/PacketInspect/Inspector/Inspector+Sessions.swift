@@ -67,6 +67,30 @@ extension Inspector {
     return (sessions[index].overview, wasHeld)
   }
 
+  /// A session's contacts as its mix counts them, by category name: of one that lives, or ended lately. For a reviewer
+  /// who found it benign.
+  public mutating func mixContacts(
+    of id: String
+  ) throws(SessionCommandError) -> (overview: SessionOverview, contacts: [String: UInt64]) {
+    let found: EndedSessions.Member
+    if let index = sessions.index(of: id) {
+      sessions.refresh(index, policy)
+      found = EndedSessions.Member(overview: sessions[index].overview, contacts: sessions[index].contactsInMix)
+    } else if let ended = sessions.ended.latest(id) {
+      found = ended
+    } else {
+      throw .unknownSession(id)
+    }
+    guard policy.agentType(found.overview.agentType).mix != nil else { throw .noBaseline(found.overview.agentType) }
+    guard found.contacts.reduce(0, &+) >= UInt64(MixBaseline.leastContacts) else { throw .noContacts(id) }
+    let names = policy.parts.categories.names
+    var contacts: [String: UInt64] = [:]
+    for (number, count) in found.contacts.enumerated() where count > 0 {
+      contacts[names[Category(rawValue: UInt8(truncatingIfNeeded: number))], default: 0] &+= count
+    }
+    return (found.overview, contacts)
+  }
+
   /// All sessions that live.
   public func sessionOverviews() -> [SessionOverview] { sessions.indices.map { sessions[$0].overview } }
 

@@ -12,6 +12,8 @@ public enum MixReach: String, Sendable, CaseIterable {
 public struct MixPolicy: Hashable, Sendable {
   /// What is expected.
   public var baseline: MixBaseline
+  /// What the baseline rests on where it was learned; nil for one as it was configured.
+  public private(set) var learned: LearnedMix?
   /// A destination counts again when it was not contacted for so long, in nanoseconds: a burst is one piece of evidence.
   public var contactGap: Int64 = 60_000_000_000
   /// Contacts of a session before which nothing is flagged.
@@ -25,4 +27,21 @@ public struct MixPolicy: Hashable, Sendable {
 
   /// A policy with the defaults.
   public init(_ baseline: MixBaseline) { self.baseline = baseline }
+
+  /// Puts what is learned from reviewed sessions' contacts in the place of the baseline, which is the prior. Without a
+  /// session that can be used nothing changes. What other contacts bring along, and places where anybody can leave
+  /// data, are learned only where the baseline lists them: one benign visit must not make them ordinary for all
+  /// sessions of the type.
+  public mutating func learn(from sessions: [[Category: Int]], names: CategoryNames) {
+    let prior = baseline
+    let usable = sessions.map { session in
+      session.filter { [.ordinary, .unknown].contains(prior.group(of: $0.key)) }
+    }
+    let learned = MixBaseline.learned(from: usable, prior: prior)
+    guard learned.sessions > 0,
+      let baseline = MixBaseline(learned.shares, concentration: learned.concentration, names: names)
+    else { return }
+    self.baseline = baseline
+    self.learned = learned
+  }
 }

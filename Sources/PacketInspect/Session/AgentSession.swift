@@ -48,6 +48,8 @@ public struct AgentSession: Sendable {
   public var figures = SessionFigures()
   /// Contacts by category number; as long as the highest one that was met.
   public private(set) var contactsByCategory: [UInt64] = []
+  /// Those of them that its mix counts, since the session began, whatever shifts it has had.
+  private(set) var contactsInMix: [UInt64] = []
   /// What its type says of the categories, of `categoryType` under the policy of `categoryEpoch`.
   var categoryActions = CategoryActions()
   /// The epoch of `categoryActions`.
@@ -125,6 +127,10 @@ public struct AgentSession: Sendable {
   mutating func takeUpMix(_ names: CategoryNames) {
     guard mix == nil, !mixBytes.isEmpty, let mixPolicy else { return }
     mix = CategoryMix(bytes: mixBytes, baseline: mixPolicy.baseline, names: names)
+    contactsInMix = []
+    for (category, count) in mix?.counts ?? [:] {
+      Self.count(category, UInt64(max(0, count)), in: &contactsInMix)
+    }
   }
 
   /// Writes the mix as bytes, where it changed since the last time.
@@ -162,12 +168,15 @@ public struct AgentSession: Sendable {
   var mixGap: Int64? { mixPolicy?.contactGap }
 
   /// Counts a contact that was admitted.
-  mutating func countContact(_ category: Category) {
+  mutating func countContact(_ category: Category) { Self.count(category, in: &contactsByCategory) }
+
+  /// Counts one of these that its mix counts, too.
+  mutating func countInMix(_ category: Category) { Self.count(category, in: &contactsInMix) }
+
+  private static func count(_ category: Category, _ contacts: UInt64 = 1, in counts: inout [UInt64]) {
     let place = Int(category.rawValue)
-    if contactsByCategory.count <= place {
-      contactsByCategory += [UInt64](repeating: 0, count: place + 1 - contactsByCategory.count)
-    }
-    contactsByCategory[place] &+= 1
+    if counts.count <= place { counts += [UInt64](repeating: 0, count: place + 1 - counts.count) }
+    counts[place] &+= contacts
   }
 
   /// Contacts and destinations by category, those that were met, by category number. A destination counts for the

@@ -131,6 +131,9 @@ extension MixBaseline {
   /// What a learned concentration is held within: less and nothing would surprise, more than sessions can show.
   static let learnedConcentrations = 10.0...400.0
 
+  /// Contacts of a session below which it says nothing of how sessions differ.
+  static let leastContacts = 2
+
   /// Learns from the contacts by category of sessions that reviewers called benign; never from unreviewed ones, which
   /// an attacker could have made. `prior` counts for `priorSessions` sessions, both for the shares and the concentration.
   ///
@@ -141,9 +144,12 @@ extension MixBaseline {
     from sessions: [[Category: Int]], prior: MixBaseline, priorSessions: Double = 5
   ) -> LearnedMix {
     let k = prior.concentration
-    let counted = sessions.map { $0.mapValues { Double(max(0, $0)) } }.filter { $0.values.reduce(0, +) >= 2 }
+    let counted = sessions.map { $0.mapValues { Double(max(0, $0)) } }.filter {
+      $0.values.reduce(0, +) >= Double(leastContacts)
+    }
     var sums = prior.shares.mapValues { $0 * priorSessions * k }
-    var weight = sums.values.reduce(0, +)
+    // All sums in one order, or the same sessions would make another baseline after a restart.
+    var weight = sums.values.sorted().reduce(0, +)
     for session in counted {
       let n = session.values.reduce(0, +)
       let worth = n * k / (n + k)
@@ -151,15 +157,12 @@ extension MixBaseline {
       weight += worth
     }
     let shares = weight > 0 ? sums.mapValues { $0 / weight } : prior.shares
-    let spread = 1 - shares.values.reduce(0) { $0 + $1 * $1 }
+    let spread = 1 - shares.values.sorted().reduce(0) { $0 + $1 * $1 }
     var overdispersion = priorSessions / (k + 1)
     for session in counted where spread > 0 {
       let n = session.values.reduce(0, +)
-      var distance = 0.0
-      for category in Set(session.keys).union(shares.keys) {
-        let difference = (session[category] ?? 0) / n - (shares[category] ?? 0)
-        distance += difference * difference
-      }
+      let differences = shares.map { (session[$0.key] ?? 0) / n - $0.value }
+      let distance = differences.map { $0 * $0 }.sorted().reduce(0, +)
       overdispersion += (distance / spread - 1 / n) / (1 - 1 / n)
     }
     // The shares were fitted to the same sessions: so many fewer are free to lie around them.

@@ -8,7 +8,7 @@ public struct MixOverview: Sendable, Hashable {
     public var contacts: Int
     /// Their share of its contacts, 0...1; 0 when there are none.
     public var share: Double
-    /// Its share in the baseline as configured, 0...1; nil when the baseline does not list it.
+    /// Its share in the baseline, 0...1; nil when the baseline does not list it.
     public var baseline: Double?
     /// True when it rose in a shift that no reviewer has released.
     public var hasRisen: Bool
@@ -31,15 +31,20 @@ public struct MixOverview: Sendable, Hashable {
   public var onShift: MixReach
   /// True while a shift holds what the session has not contacted.
   public var isHeld: Bool
+  /// What the baseline rests on; nil for one as it was configured.
+  public var learned: LearnedMix?
   /// The categories that were contacted or that the baseline lists, most contacts first.
   public var rows: [Row]
 
   /// An overview.
-  public init(contacts: Int, flags: Int, onShift: MixReach, isHeld: Bool, rows: [Row]) {
+  public init(
+    contacts: Int, flags: Int, onShift: MixReach, isHeld: Bool, learned: LearnedMix? = nil, rows: [Row]
+  ) {
     self.contacts = contacts
     self.flags = flags
     self.onShift = onShift
     self.isHeld = isHeld
+    self.learned = learned
     self.rows = rows
   }
 
@@ -52,7 +57,7 @@ public struct MixOverview: Sendable, Hashable {
     }
     self.init(
       contacts: total, flags: Int(mix.flags), onShift: policy.onShift,
-      isHeld: mix.isHeld && policy.onShift != .flag,
+      isHeld: mix.isHeld && policy.onShift != .flag, learned: policy.learned,
       rows: categories.map { category in
         let contacts = counts[category] ?? 0
         return Row(

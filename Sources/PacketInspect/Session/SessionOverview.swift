@@ -96,4 +96,8 @@ public enum SessionCommandError: Error, Sendable, Hashable {
   case cgroupTaken(String, by: String)
   /// Too many sessions are registered.
   case tooMany
+  /// Nothing is expected of the mix of this agent type.
+  case noBaseline(String)
+  /// The session has made fewer contacts than say anything of its mix.
+  case noContacts(String)
 }

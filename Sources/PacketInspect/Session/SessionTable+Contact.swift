@@ -42,6 +42,7 @@ extension SessionTable {
     guard let policy = sessions[place].mixPolicy else { return nil }
     if sessions[place].mix == nil { sessions[place].mix = CategoryMix(policy.baseline) }
     sessions[place].isMixStored = false
+    sessions[place].countInMix(category)
     return sessions[place].mix?.add(category, host: key, policy: policy)
   }
 

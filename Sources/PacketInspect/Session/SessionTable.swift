@@ -18,6 +18,7 @@ public struct SessionTable: Sendable {
   var unsaved: [Int32] = []
   var registered = Registrations()
   var unattributedDestinations = 0
+  private(set) var ended = EndedSessions()
 
   private var free: [Int32] = []
   private var byID: [String: Int32] = [:]
@@ -178,6 +179,7 @@ public struct SessionTable: Sendable {
   mutating func end(_ index: Int32, at now: Timestamp) {
     guard sessions[Int(index)].ended == nil else { return }
     sessions[Int(index)].ended = now
+    ended.add(sessions[Int(index)])
     sessions[Int(index)].traffic = SessionTraffic()
     markUnsaved(index)
     let id = sessions[Int(index)].id

@@ -187,6 +187,16 @@ struct AgentType: Sendable, Equatable {
   struct Mix: Sendable, Equatable {
     /// Shares of contacts by category name; their sum is one, but for rounding.
     var baseline: [String: Double]
+    /// From what the baseline is learned, with the configured one as the prior.
+    var learn = Learning.off
+
+    enum Learning: String, CaseIterable, Sendable {
+      /// From nothing: the baseline is the configured one.
+      case off = "none"
+      /// From sessions that reviewers found benign.
+      case reviewed
+    }
+
     /// Time without a contact after which a destination counts again.
     var contactGap = TimeSpan(seconds: 60)
     /// Contacts of a session before which nothing is flagged.

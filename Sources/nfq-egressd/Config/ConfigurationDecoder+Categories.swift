@@ -93,6 +93,10 @@ extension ConfigurationDecoder {
     if let count = mapping["concentration"]?.decimal(in: 1...10_000) { mix.concentration = count }
     if let rate = mapping["falsePositiveRate"]?.decimal(in: 0.000001...0.2) { mix.falsePositiveRate = rate }
     if let reach = mapping["onShift"]?.choice(MixReach.allCases.map { ($0.rawValue, $0) }) { mix.onShift = reach }
+    mapping.read("learn", into: &mix.learn)
+    if mix.learn == .reviewed, configuration.store.path == nil {
+      mapping["learn"]?.fault("reviewed sessions are kept in the store; write a path under store.path, or learn: none")
+    }
     let value = mapping.required("baseline", "baseline: {CATEGORY: SHARE, ...}")
     guard let value, let shares = ConfigurationMapping(value) else { return nil }
     let members = byCategory(shares, configuration)

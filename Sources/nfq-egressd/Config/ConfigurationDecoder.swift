@@ -26,10 +26,11 @@ struct ConfigurationDecoder {
       decodeNetworks(top, &result.configuration)
       decodeDenyLists(top, &result)
       decodeCategories(top, &result)
+      // Before the agent types: what they learn from is in the store.
+      decodeStore(top, &result.configuration)
       decodeAgentTypes(top, &result.configuration)
       decodeSessions(top, &result.configuration)
       decodeControl(top, &result.configuration)
-      decodeStore(top, &result.configuration)
       top.mapping("privacy")?.read("redactLabels", into: &result.configuration.privacy.redactLabels)
       if let path = top.mapping("events")?["path"], let text = self.path(path, "a path, or '-' for standard output") {
         result.configuration.events.path = text

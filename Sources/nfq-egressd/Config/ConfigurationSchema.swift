@@ -73,6 +73,7 @@ enum ConfigurationSchema {
     ("agentTypes.*.categories", ""),
     ("agentTypes.*.categories.baseline", "required"),
     ("agentTypes.*.categories.baseline.*", ""),
+    ("agentTypes.*.categories.learn", "none"),
     ("agentTypes.*.categories.contactGap", "1m"),
     ("agentTypes.*.categories.minimumContacts", "30"),
     ("agentTypes.*.categories.minimumDistance", "0.15"),

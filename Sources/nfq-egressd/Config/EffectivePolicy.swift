@@ -86,6 +86,7 @@ struct EffectivePolicy {
     add(2, "categories:")
     add(3, "baseline:")
     for (category, share) in mix.baseline.sorted(by: { $0.key < $1.key }) { add(4, "\(scalar(category)): \(share)") }
+    add(3, "learn: \(mix.learn.rawValue)")
     add(3, "contactGap: \(mix.contactGap)")
     add(3, "minimumContacts: \(mix.minimumContacts)")
     add(3, "minimumDistance: \(mix.minimumDistance)")

@@ -118,7 +118,9 @@ struct PolicyCompiler {
   /// Nil when nothing can be expected of the baseline, which the decoder does not let through.
   private func mix(_ mix: AgentType.Mix, _ names: CategoryNames) -> MixPolicy? {
     // Rounded shares may sum to a little more or less than one.
-    let sum = mix.baseline.values.reduce(0, +)
+    // In one order: a sum that differs in its last bit makes another baseline, and evidence against one is none
+    // against another.
+    let sum = mix.baseline.values.sorted().reduce(0, +)
     var shares: [PacketInspect.Category: Double] = [:]
     for (name, share) in mix.baseline where sum > 0 {
       if let category = names.category(named: name) { shares[category] = share / sum }

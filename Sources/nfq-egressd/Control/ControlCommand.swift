@@ -10,6 +10,8 @@ enum ControlCommand: Sendable, Equatable {
   case extend(String, by: Int)
   /// A reviewer has looked at a session's shift of mix; who and why is for the record.
   case release(String, OverlayAuthor)
+  /// A reviewer found a session benign; who and why is for the record.
+  case benign(String, OverlayAuthor)
   /// Whether a session lives. What was put into the policy before is in force when it is answered.
   case settle(String)
   /// Carried out by the `OverlayDesk`, not on the queue's thread.
@@ -23,6 +25,8 @@ enum ControlOutcome: Sendable {
   case detail(SessionDetail)
   case lives(Bool)
   case released(SessionOverview, wasHeld: Bool)
+  /// Contacts by category name.
+  case benign(SessionOverview, contacts: [String: UInt64])
   case failed(SessionCommandError)
 }
 
@@ -32,7 +36,7 @@ extension ControlCommand {
     switch self {
     case .start(let registration): registration.id
     case .end(let id): id
-    case .list, .show, .extend, .release, .settle, .overlay: nil
+    case .list, .show, .extend, .release, .benign, .settle, .overlay: nil
     }
   }
 
@@ -52,6 +56,9 @@ extension ControlCommand {
       case .release(let id, _):
         let released = try inspector.releaseMix(of: id)
         return .released(released.overview, wasHeld: released.wasHeld)
+      case .benign(let id, _):
+        let found = try inspector.mixContacts(of: id)
+        return .benign(found.overview, contacts: found.contacts)
       case .settle(let id): return .lives(inspector.sessions.index(of: id) != nil)
       case .overlay: return .lives(false)
       }
@@ -78,6 +85,9 @@ extension ControlResponse {
     case .released(let overview, let wasHeld):
       session = ControlSession(overview)
       self.wasHeld = wasHeld
+    case .benign(let overview, let contacts):
+      session = ControlSession(overview)
+      self.contacts = contacts.values.reduce(0, &+)
     case .failed(let error): self.init(ControlError(error))
     }
   }
@@ -99,6 +109,11 @@ extension ControlError {
       self.init(.cgroupTaken, "control group \(quoted(path)) belongs to session \(quoted(owner)); end that one first")
     case .tooMany:
       self.init(.tooManySessions, "\(SessionTable.maximumRegistered) sessions are registered; end some")
+    case .noBaseline(let type):
+      self.init(
+        .noBaseline, "the agent type \(quoted(type)) has no categories.baseline to learn; write one and reload")
+    case .noContacts(let id):
+      self.init(.noContacts, "too few contacts were counted of session \(quoted(id)) to learn from")
     }
   }
 }
@@ -130,6 +145,11 @@ extension ControlMix {
     flags = mix.flags
     onShift = mix.onShift.rawValue
     held = mix.isHeld
+    learned = mix.learned.map {
+      Learned(
+        sessions: $0.sessions, contacts: $0.contacts, prior: $0.priorSessions,
+        concentration: ($0.concentration * 10).rounded() / 10)
+    }
     categories = mix.rows.map {
       Row(
         category: $0.category, contacts: $0.contacts, share: Self.rounded($0.share),

@@ -15,7 +15,7 @@ enum ControlProtocol {
 
 /// What can be asked for. The raw values stand on the wire.
 enum ControlVerb: String, CaseIterable, Sendable {
-  case start, end, list, show, extend, release, block, unblock
+  case start, end, list, show, extend, release, benign, block, unblock
   case overlayAdd = "overlay-add"
   case overlayList = "overlay-list"
   case overlayRemove = "overlay-remove"
@@ -28,7 +28,7 @@ enum ControlVerb: String, CaseIterable, Sendable {
     case .list: ["agent_type"]
     case .extend: ["id", "destinations"]
     case .block: ["id", "why", "who", "lasts"]
-    case .unblock, .release: ["id", "why", "who"]
+    case .unblock, .release, .benign: ["id", "why", "who"]
     case .overlayAdd: ["kind", "subject", "scope", "budget", "why", "who", "lasts"]
     case .overlayList: ["id"]
     case .overlayRemove: ["overlay", "why", "who"]
@@ -101,6 +101,12 @@ enum ControlErrorCode: String, Codable, Sendable, CaseIterable {
   case noCgroup = "no-cgroup"
   case unknownOverlay = "unknown-overlay"
   case tooManyOverlays = "too-many-overlays"
+  /// The agent type has no `categories.baseline`.
+  case noBaseline = "no-baseline"
+  /// Too few contacts were counted of the session to learn from.
+  case noContacts = "no-contacts"
+  /// `store.path: none`: what is learned would be lost.
+  case noStore = "no-store"
 }
 
 /// An error as it stands on the wire.
@@ -137,9 +143,12 @@ struct ControlResponse: Codable, Sendable, Equatable {
   var mix: ControlMix?
   /// Whether a release found anything held.
   var wasHeld: Bool?
+  /// Contacts of the session that was found benign.
+  var contacts: UInt64?
 
   enum CodingKeys: String, CodingKey {
     case version, ok, error, session, sessions, destinations, addresses, cgroups, overlay, overlays, kept, lives, mix
+    case contacts
     case wasHeld = "was_held"
   }
 
@@ -210,18 +219,32 @@ struct ControlMix: Codable, Sendable, Equatable {
     var risen: Bool?
   }
 
+  /// What a learned baseline rests on.
+  struct Learned: Codable, Sendable, Equatable {
+    /// Sessions that reviewers found benign.
+    var sessions: Int
+    /// Their contacts.
+    var contacts: Int
+    /// Sessions that the configured baseline counts for.
+    var prior: Double
+    /// How closely sessions keep to the baseline, in contacts.
+    var concentration: Double
+  }
+
   /// Since the session began, or since the change of its last shift.
   var contacts: Int
   /// Shifts since a reviewer last acted.
   var flags: Int
   var onShift: String
   var held: Bool
+  /// Absent when the baseline is the configured one.
+  var learned: Learned?
   var categories: [Row]
 
   enum CodingKeys: String, CodingKey {
     case contacts, flags
     case onShift = "on_shift"
-    case held, categories
+    case held, learned, categories
   }
 }
 

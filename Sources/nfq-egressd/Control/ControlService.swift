@@ -19,9 +19,7 @@ struct ControlService: Sendable {
       if case .overlay(let about) = command, let overlays {
         return Self.encode(try overlays.perform(about, peer, at: WallClock.now()))
       }
-      if case .release = command, overlays?.keeper.isBehind == true {
-        throw ControlError(.tooManyOverlays, "as many changes wait for the disk as may; nothing was done")
-      }
+      try checkRecord(of: command)
       guard let outcome = execute(command) else {
         throw ControlError(.busy, "the packet path did not look in time; nothing was done, try again")
       }
@@ -29,10 +27,28 @@ struct ControlService: Sendable {
       if case .release(let id, let author) = command, case .released = outcome {
         response.kept = overlays?.recordRelease(of: id, author, peer, at: WallClock.now()).rawValue
       }
+      if case .benign(_, let author) = command, case .benign(let session, let contacts) = outcome {
+        let mix = BenignMix(
+          session: session.id, started: session.started, agentType: session.agentType, contacts: contacts)
+        response.kept = overlays?.recordBenign(mix, author, peer, at: WallClock.now()).rawValue
+      }
       if case .detail = outcome, let session = response.session { response.overlays = overlays?.overlays(of: session) }
       return Self.encode(response)
     } catch {
       return Self.encode(ControlResponse(error))
+    }
+  }
+
+  /// What is to be written down is not done where that cannot be.
+  private func checkRecord(of command: ControlCommand) throws(ControlError) {
+    switch command {
+    case .benign where overlays?.keeper.hasStore != true:
+      throw ControlError(
+        .noStore, "there is no store to keep what is learned; write a path under store.path and restart")
+    case .release, .benign:
+      guard overlays?.keeper.isBehind == true else { return }
+      throw ControlError(.tooManyOverlays, "as many changes wait for the disk as may; nothing was done")
+    default: return
     }
   }
 
@@ -80,6 +96,7 @@ struct ControlService: Sendable {
       }
       return .extend(try id(request), by: count)
     case .release: return .release(try id(request), try reader.author(request))
+    case .benign: return .benign(try id(request), try reader.author(request))
     case .block: return .overlay(.add(try reader.block(try id(request), request)))
     case .unblock: return .overlay(.unblock(try id(request), try reader.author(request)))
     case .overlayAdd: return .overlay(.add(try reader.draft(request)))

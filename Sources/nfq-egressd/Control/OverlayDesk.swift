@@ -59,6 +59,13 @@ struct OverlayDesk: Sendable {
     keeper.recordRelease(of: session, signed(author, peer), at: now)
   }
 
+  /// Writes down that a reviewer found a session benign.
+  func recordBenign(
+    _ mix: BenignMix, _ author: OverlayAuthor, _ peer: ControlPeer?, at now: Timestamp
+  ) -> PolicyKeeper.Keeping {
+    keeper.recordBenign(mix, signed(author, peer), at: now)
+  }
+
   private func finish(_ response: inout ControlResponse, _ scope: OverlayScope, _ kept: PolicyKeeper.Keeping) {
     response.kept = kept.rawValue
     guard case .session(let id) = scope else {

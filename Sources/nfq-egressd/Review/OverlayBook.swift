@@ -28,12 +28,22 @@ struct OverlayChange: Sendable, Equatable {
     case added, removed, expired
     /// No overlay: a reviewer released a session's shift of mix. It has the number 0, which none has.
     case released
+    /// No overlay either: a reviewer found a session benign.
+    case benign
   }
 
   var action: Action
   var overlay: Overlay
   var at: Timestamp
   var author: OverlayAuthor
+  /// The session that was found benign.
+  var mix: BenignMix?
+
+  /// A session that was found benign, for the record.
+  static func benign(_ mix: BenignMix, _ author: OverlayAuthor, at now: Timestamp) -> OverlayChange {
+    let overlay = Overlay(id: 0, kind: .block, scope: .session(mix.session), made: now)
+    return OverlayChange(action: .benign, overlay: overlay, at: now, author: author, mix: mix)
+  }
 
   /// The release of a session's shift, for the record.
   static func release(of session: String, _ author: OverlayAuthor, at now: Timestamp) -> OverlayChange {
@@ -42,7 +52,7 @@ struct OverlayChange: Sendable, Equatable {
   }
 
   /// What is changed, as it stands in the record.
-  var kind: String { action == .released ? "mix" : overlay.kind.rawValue }
+  var kind: String { action == .released || action == .benign ? "mix" : overlay.kind.rawValue }
 }
 
 /// The overlays in force. Pure: what is to be stored and told comes out as changes.

@@ -49,3 +49,21 @@ extension Overlay {
     return result
   }
 }
+
+extension OverlayChange {
+  /// The event that tells of it.
+  var event: (kind: String, figures: [(name: String, value: StatValue)]) {
+    let signature: [(name: String, value: StatValue)] = [
+      ("who", .text(author.name)), ("why", .text(author.why)),
+    ]
+    let scope: [(name: String, value: StatValue)] = [("scope", .text(overlay.scope.text))]
+    switch action {
+    case .released: return ("mix-released", scope + signature)
+    case .benign: return ("session-reviewed", scope + [("disposition", .text(action.rawValue))] + signature)
+    case .added, .removed, .expired:
+      var figures = overlay.figures + signature
+      if action == .added, let expires = overlay.expires { figures.append(("expires", .text(expires.eveText))) }
+      return ("overlay-\(action.rawValue)", figures)
+    }
+  }
+}

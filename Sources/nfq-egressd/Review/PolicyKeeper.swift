@@ -51,6 +51,9 @@ final class PolicyKeeper: Sendable {
   /// All overlays, oldest first.
   var overlays: [Overlay] { state.withLock { $0.book.sorted } }
 
+  /// False where changes are kept in memory only.
+  var hasStore: Bool { outbox != nil }
+
   /// True when so many changes wait for the disk that no more may be decided.
   var isBehind: Bool { outbox?.isFull == true }
 
@@ -117,6 +120,11 @@ final class PolicyKeeper: Sendable {
     record([.release(of: session, author, at: now)])
   }
 
+  /// Writes down that a reviewer found a session benign. What is learned from it acts from the next reload on.
+  func recordBenign(_ mix: BenignMix, _ author: OverlayAuthor, at now: Timestamp) -> Keeping {
+    record([.benign(mix, author, at: now)])
+  }
+
   private func publish(_ state: inout State) {
     state.former = state.snapshot
     state.snapshot = Self.merged(state.base, state.book, epoch: state.snapshot.epoch + 1, seed: seed)
@@ -134,21 +142,8 @@ final class PolicyKeeper: Sendable {
 
   private func record(_ changes: [OverlayChange], waits: Bool = true) -> Keeping {
     for change in changes {
-      guard change.action != .released else {
-        report(
-          "mix-released",
-          [
-            ("scope", .text(change.overlay.scope.text)), ("who", .text(change.author.name)),
-            ("why", .text(change.author.why)),
-          ])
-        continue
-      }
-      var figures = change.overlay.figures
-      figures += [("who", .text(change.author.name)), ("why", .text(change.author.why))]
-      if change.action == .added, let expires = change.overlay.expires {
-        figures.append(("expires", .text(expires.eveText)))
-      }
-      report("overlay-\(change.action.rawValue)", figures)
+      let (kind, figures) = change.event
+      report(kind, figures)
     }
     guard let outbox else { return .memory }
     let ticket = outbox.add(changes)

@@ -47,6 +47,8 @@ struct Daemon {
         path: $0, isStrict: configuration.store.durability == .strict,
         keepEnded: configuration.store.keepEnded?.nanoseconds, log: log, events: ring)
     }
+    let learner = keeper.map { makeLearner($0, ring) }
+    learner?.learn(&current)
     let mailbox = PolicyMailbox()
     let policy = PolicyKeeper(
       current, keeper?.overlays ?? OverlayBook(), seed: seed, mailbox: mailbox, outbox: keeper?.writer.overlays
@@ -80,7 +82,7 @@ struct Daemon {
       }
       guard keeperOfRules.begin() else { throw Failure(description: "no thread for the rules") }
       watcher = try watch(configuration, leases, queue.control)
-      serve(queue, &signals, &current, compiler, policy, links, ring, writer, keeper)
+      serve(queue, &signals, &current, compiler, policy, links, ring, writer, keeper, learner)
     } catch {
       trouble = error
     }
@@ -100,7 +102,7 @@ struct Daemon {
   private func serve(
     _ queue: RunningQueue, _ signals: inout Signals, _ current: inout CompiledPolicy, _ compiler: PolicyCompiler,
     _ policy: PolicyKeeper, _ links: HandlerLinks, _ ring: HandoverRing<Event>, _ writer: EventWriter,
-    _ keeper: StateKeeper?
+    _ keeper: StateKeeper?, _ learner: MixLearner?
   ) {
     let configuration = current.loaded.configuration
     let mode = configuration.mode.rawValue
@@ -112,7 +114,7 @@ struct Daemon {
       case .stop: break serving
       case .reload:
         writer.reopen()
-        reload(compiler, &current, policy, ring)
+        reload(compiler, &current, policy, ring, learner)
         queue.control.wake()
       case .none: break
       }
@@ -199,15 +201,17 @@ struct Daemon {
 
   /// Reads everything again. A bad file keeps the last good policy and says so.
   private func reload(
-    _ compiler: PolicyCompiler, _ current: inout CompiledPolicy, _ policy: PolicyKeeper, _ ring: HandoverRing<Event>
+    _ compiler: PolicyCompiler, _ current: inout CompiledPolicy, _ policy: PolicyKeeper, _ ring: HandoverRing<Event>,
+    _ learner: MixLearner?
   ) {
     do throws(ConfigurationFaults) {
-      let fresh = try compiler.compile(
+      var fresh = try compiler.compile(
         file: file, epoch: 1, categoryNames: current.snapshot.parts.categories.names)
       warn(fresh.loaded)
       for key in needingRestart(current.loaded.configuration, fresh.loaded.configuration) {
         log.warning("\(file): \(key) has changed: it takes effect at the next start")
       }
+      learner?.learn(&fresh)
       current = fresh
       let epoch = policy.replaceBase(fresh).epoch
       log.info("reloaded: \(fresh.loaded.summary)")
@@ -220,6 +224,14 @@ struct Daemon {
           "reload-failed",
           [("epoch", .count(UInt64(policy.snapshot.epoch))), ("faults", .count(UInt64(error.faults.count)))]))
     }
+  }
+
+  /// What the store knows of reviewed sessions, for baselines.
+  private func makeLearner(_ keeper: StateKeeper, _ ring: HandoverRing<Event>) -> MixLearner {
+    let path = keeper.path
+    return MixLearner(
+      read: { type throws(SessionStore.Failure) in try SessionStore.benign(type, path: path) }, log: log
+    ) { kind, figures in ring.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures))) }
   }
 
   private func needingRestart(_ old: Configuration, _ new: Configuration) -> [String] {

@@ -3,6 +3,8 @@ import PacketInspect
 
 /// The store and its thread, from before the first packet to after the last.
 final class StateKeeper {
+  /// Where the store is.
+  let path: String
   /// What the queue's thread hands its changes to.
   let writer: StoreWriter
   /// What the store held.
@@ -14,6 +16,7 @@ final class StateKeeper {
 
   /// Opens the store at `path` and takes up what it holds; makes its directory when that is missing.
   init(path: String, isStrict: Bool, keepEnded: Int64?, log: Logger, events: HandoverRing<Event>) {
+    self.path = path
     Folder.make(for: path)
     writer = StoreWriter(path: path, isStrict: isStrict, keepEnded: keepEnded, log: log) { kind, figures in
       events.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures)))

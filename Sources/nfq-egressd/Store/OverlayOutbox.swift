@@ -5,7 +5,7 @@ import Synchronization
 /// Changes of overlays on their way to the store, in order. None is lost while the daemon lives: they stay until they
 /// are on disk.
 final class OverlayOutbox: Sendable {
-  /// Changes that may wait: while the disk is away each takes some hundred bytes. Beyond it none is accepted.
+  /// Changes that may wait: while the disk is away each takes some hundred bytes, a session found benign some thousand. Beyond it none is accepted.
   static let capacity = 2 * OverlaySet.maximumCount
 
   private struct State: Sendable {

@@ -42,6 +42,10 @@ extension SessionStore {
         ])
       case .removed, .expired: try remove.execute(arguments: [id])
       case .released: break
+      case .benign:
+        // A row of its own is its record.
+        if let mix = change.mix { try write(mix, change, into: database) }
+        continue
       }
       try audit.execute(arguments: [
         change.at.nanoseconds, change.action.rawValue, id, change.kind, overlay.matter,

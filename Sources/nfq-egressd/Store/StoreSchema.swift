@@ -81,13 +81,7 @@ enum StoreSchema {
         table.column("peer", .text).notNull()
         table.column("why", .text).notNull()
       }
-      for change in ["UPDATE", "DELETE"] {
-        try database.execute(
-          sql: """
-            CREATE TRIGGER overlayAuditNo\(change) BEFORE \(change) ON overlayAudit
-            BEGIN SELECT RAISE(ABORT, 'the record of overlays is only added to'); END
-            """)
-      }
+      try addOnly("overlayAudit", "the record of overlays", database)
     }
     // Budgets of single sessions; and sessions are looked up by their end, to load those that live and forget the rest.
     migrator.registerMigration("4 budgets of sessions") { database in
@@ -114,7 +108,34 @@ enum StoreSchema {
     migrator.registerMigration("6 mixes of sessions") { database in
       try database.alter(table: "session") { table in table.add(column: "mix", .blob) }
     }
+    // Sessions that reviewers found benign, for good with who and why: what baselines are learned from.
+    migrator.registerMigration("7 benign mixes") { database in
+      try database.create(table: "benignMix") { table in
+        table.autoIncrementedPrimaryKey("id")
+        table.column("session", .text).notNull()
+        table.column("started", .integer).notNull()
+        table.column("agentType", .text).notNull()
+        table.column("at", .integer).notNull()
+        table.column("who", .text).notNull()
+        table.column("peer", .text).notNull()
+        table.column("why", .text).notNull()
+        // A JSON object: contacts by category name.
+        table.column("contacts", .text).notNull()
+      }
+      try addOnly("benignMix", "the record of benign sessions", database)
+    }
     return migrator
+  }
+
+  /// Has the database itself refuse to change or delete a table's rows.
+  private static func addOnly(_ table: String, _ what: String, _ database: Database) throws {
+    for change in ["UPDATE", "DELETE"] {
+      try database.execute(
+        sql: """
+          CREATE TRIGGER \(table)No\(change) BEFORE \(change) ON \(table)
+          BEGIN SELECT RAISE(ABORT, '\(what) is only added to'); END
+          """)
+    }
   }
 }
 

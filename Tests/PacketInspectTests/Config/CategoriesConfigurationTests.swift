@@ -85,8 +85,9 @@ struct CategoriesConfigurationTests {
     let loaded = try fixture.load(
       """
       categories: [{builtin: default}, {category: partner, path: a.txt, format: domains}]
-      agentTypes: {research: {categoryActions: {partner: flag}}}
+      agentTypes: {research: {categoryActions: {partner: flag}, categories: {baseline: {search: 1}, learn: reviewed}}}
       """)
+    #expect(loaded.configuration.agentTypes["research"]?.categories?.learn == .reviewed)
     let again = try fixture.load(EffectivePolicy.yaml(loaded.configuration))
     #expect(again.configuration == loaded.configuration)
     #expect(loaded.configuration.categories.count == 2)
@@ -121,6 +122,12 @@ struct CategoriesConfigurationTests {
       ("agentTypes: {a: {categories: {baseline: {search: 1}, minimumDistance: 0}}}", "0 is out of range"),
       ("agentTypes: {a: {categories: {baseline: {search: 1}, concentration: 0}}}", "0 is out of range"),
       ("agentTypes: {a: {categories: {baseline: {search: 1}, falsePositiveRate: 0}}}", "0 is out of range"),
+      ("agentTypes: {a: {categories: {baseline: {search: 1}, learn: all}}}", "write one of none, reviewed"),
+      ("agentTypes: {a: {categories: {learn: reviewed}}}", "'baseline' is missing"),
+      (
+        "agentTypes: {a: {categories: {baseline: {search: 1}, learn: reviewed}}}\nstore: {path: none}",
+        "write a path under store.path, or learn: none"
+      ),
       ("agentTypes: {a: {categoryActions: {paste: drop}}}", "write one of accept, flag, hold, reject"),
     ])
   func faults(_ yaml: String, _ message: String) throws {

@@ -44,7 +44,7 @@ struct ControlDocumentTests {
       }
     }
     #expect(verbs == Set(ControlVerb.allCases.map(\.rawValue)))
-    #expect(answers == 8)
+    #expect(answers == 9)
   }
 
   @Test("page and schema name every error code and no other")
@@ -81,8 +81,10 @@ struct ControlDocumentTests {
     response.kept = PolicyKeeper.Keeping.store.rawValue
     response.lives = true
     response.wasHeld = true
+    response.contacts = 2
     response.mix = ControlMix(
       contacts: 1, flags: 1, onShift: MixReach.hold.rawValue, held: true,
+      learned: ControlMix.Learned(sessions: 1, contacts: 2, prior: 5, concentration: 40),
       categories: [ControlMix.Row(category: "unknown", contacts: 1, share: 1, baseline: 0.5, risen: true)])
     response.destinations = [
       ControlDestination(destination: "a", evidence: "sni", firstSeen: 1, lastSeen: 2, contacts: 3, category: "paste")
@@ -105,6 +107,9 @@ struct ControlDocumentTests {
     #expect(Set(try properties("mix").keys) == Set(mix.keys))
     let reaches = try #require(try properties("mix")["on_shift"] as? [String: Any])
     #expect(reaches["enum"] as? [String] == MixReach.allCases.map(\.rawValue))
+    let learned = try #require(try properties("mix")["learned"] as? [String: Any])
+    let learnedFields = try #require(learned["properties"] as? [String: Any])
+    #expect(Set(learnedFields.keys) == Set((mix["learned"] as? [String: Any] ?? [:]).keys))
     let row = try #require((mix["categories"] as? [[String: Any]])?.first)
     #expect(Set(try properties("mixRow").keys) == Set(row.keys))
     let destination = try #require((written["destinations"] as? [[String: Any]])?.first)

@@ -14,6 +14,7 @@ struct ControlServerTests {
     switch command {
     case .end(let id), .show(let id), .extend(let id, _): .failed(.unknownSession(id))
     case .release(let id, _): .released(ControlFixture.overview(id), wasHeld: true)
+    case .benign(let id, _): .benign(ControlFixture.overview(id), contacts: [:])
     case .list: .sessions([ControlFixture.overview("one")])
     case .start(let registration): .session(ControlFixture.overview(registration.id))
     case .settle, .overlay: .lives(false)

@@ -45,6 +45,8 @@ struct ControlServiceTests {
     #expect(
       try command(#"{"version":1,"command":"release","id":"a","why":"w","who":"anna"}"#)
         == .release("a", OverlayAuthor(who: "anna", why: "w")))
+    #expect(
+      try command(#"{"version":1,"command":"benign","id":"a","why":"w"}"#) == .benign("a", OverlayAuthor(why: "w")))
   }
 
   @Test("what a client encodes, the daemon reads")
@@ -75,6 +77,7 @@ struct ControlServiceTests {
       (#"{"version":1,"command":"extend","id":"a","destinations":1e400}"#, .badRequest),
       (#"{"version":1,"command":"release","id":"a"}"#, .badRequest),
       (#"{"version":1,"command":"release","why":"w"}"#, .badRequest),
+      (#"{"version":1,"command":"benign","id":"a"}"#, .badRequest),
     ])
   func faults(text: String, expected: ControlErrorCode) {
     #expect(code(text) == expected)
@@ -102,7 +105,7 @@ struct ControlServiceTests {
     let cases: [(SessionCommandError, ControlErrorCode)] = [
       (.unknownSession("a\nb"), .unknownSession), (.unknownAgentType("t"), .unknownAgentType),
       (.otherAgentType("t"), .otherAgentType), (.tooMany, .tooManySessions),
-      (.cgroupTaken("/x", by: "b"), .cgroupTaken),
+      (.cgroupTaken("/x", by: "b"), .cgroupTaken), (.noBaseline("t"), .noBaseline), (.noContacts("a"), .noContacts),
       (.sourceTaken(try #require(IPNetwork("10.0.0.7")), by: "b"), .sourceTaken),
     ]
     for (refusal, code) in cases {

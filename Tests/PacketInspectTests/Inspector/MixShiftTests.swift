@@ -6,13 +6,14 @@ import Testing
 struct MixShiftTests {
   /// The lab's policy with a baseline of search engines and little else, since the lab knows no other category.
   static func lab(
-    _ reach: MixReach, gap: Int64 = 30_000_000_000, excepted: [String] = []
+    _ reach: MixReach, gap: Int64 = 30_000_000_000, excepted: [String] = [], documentation: [String] = []
   ) throws -> InspectorLab {
     let names = CategoryNames()
     let search = try #require(names.category(named: "documentation"))
     var lab = InspectorLab()
     var test = TestPolicy()
     test.excepted = excepted
+    test.categories = [("documentation", documentation)]
     var parts = test.snapshot.parts
     var policy = MixPolicy(try #require(MixBaseline([search: 0.95, .unknown: 0.05])))
     policy.onShift = reach

@@ -66,6 +66,52 @@ struct PolicyKeeperTests {
     #expect(outbox.unwritten.map(\.kind) == ["mix"] && mailbox.newer(than: 1) == nil)
   }
 
+  private func benign(_ keeper: PolicyKeeper, asked: Asked) throws -> ControlResponse {
+    var service = ControlService(execute: { _ in
+      asked.count.add(1, ordering: .relaxed)
+      return .benign(ControlFixture.overview("one"), contacts: ["search": 7, "api": 2])
+    })
+    service.overlays = OverlayDesk(keeper: keeper)
+    let request = Array(#"{"version":1,"command":"benign","id":"one","why":"read its log","who":"anna"}"#.utf8)
+    return try JSONDecoder().decode(ControlResponse.self, from: Data(service.answer(request[...])))
+  }
+
+  private final class Asked: Sendable {
+    let count = Atomic(0)
+  }
+
+  @Test("a session that was found benign is told and written down, and changes no policy")
+  func benign() throws {
+    let mailbox = PolicyMailbox()
+    let reports = Reports()
+    let outbox = OverlayOutbox()
+    let response = try benign(try keeper(mailbox, reports, outbox: outbox), asked: Asked())
+    #expect(response.contacts == 9 && response.kept == "waiting" && response.session?.id == "one")
+    #expect(reports.all == ["session-reviewed"])
+    let change = try #require(outbox.unwritten.first)
+    #expect(outbox.unwritten.count == 1 && mailbox.newer(than: 1) == nil)
+    #expect(change.author == OverlayAuthor(who: "anna", peer: "unknown", why: "read its log"))
+    let overview = ControlFixture.overview("one")
+    #expect(
+      change.mix
+        == BenignMix(
+          session: "one", started: overview.started, agentType: "research", contacts: ["search": 7, "api": 2]))
+    #expect(change.event.figures.map(\.name) == ["scope", "disposition", "who", "why"])
+  }
+
+  @Test("without a store, or while too much waits for it, nobody is asked about a session found benign")
+  func benignNowhere() throws {
+    let asked = Asked()
+    let reports = Reports()
+    #expect(try benign(try keeper(PolicyMailbox(), reports), asked: asked).error?.code == .noStore)
+    let outbox = OverlayOutbox()
+    let release = OverlayChange.release(of: "one", OverlayAuthor(why: "over"), at: now)
+    _ = outbox.add(Array(repeating: release, count: OverlayOutbox.capacity))
+    let full = try benign(try keeper(PolicyMailbox(), reports, outbox: outbox), asked: asked)
+    #expect(full.error?.code == .tooManyOverlays)
+    #expect(asked.count.load(ordering: .relaxed) == 0 && reports.all.isEmpty)
+  }
+
   @Test("a reload keeps the overlays")
   func reload() throws {
     let mailbox = PolicyMailbox()

@@ -15,7 +15,7 @@ struct SessionCommand: ParsableCommand {
       """,
     subcommands: [
       SessionStart.self, SessionEnd.self, SessionList.self, SessionShow.self, SessionExtend.self,
-      SessionRelease.self, SessionBlock.self, SessionUnblock.self,
+      SessionRelease.self, SessionBenign.self, SessionBlock.self, SessionUnblock.self,
     ]
   )
 }

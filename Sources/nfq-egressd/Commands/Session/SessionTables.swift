@@ -48,11 +48,19 @@ enum SessionTables {
         row.risen == true ? "rose" : "",
       ])
     }
-    guard mix.flags > 0 else { return table.lines }
+    let lines = table.lines + ["baseline: \(basis(mix.learned))"]
+    guard mix.flags > 0 else { return lines }
     let held = mix.held ? ", held until 'session release'" : ""
-    return table.lines + [
+    return lines + [
       "\(mix.flags) \(mix.flags == 1 ? "shift" : "shifts") flagged (onShift: \(mix.onShift))\(held)"
     ]
+  }
+
+  /// What a baseline rests on.
+  private static func basis(_ learned: ControlMix.Learned?) -> String {
+    guard let learned else { return "configured" }
+    let sessions = "\(learned.sessions) reviewed \(learned.sessions == 1 ? "session" : "sessions")"
+    return "learned from \(sessions), \(learned.contacts) contacts, prior \(Int(learned.prior))"
   }
 
   /// A session's destinations, one a line.

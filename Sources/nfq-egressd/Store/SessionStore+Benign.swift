@@ -1,0 +1,52 @@
+import FoundationEssentials
+import GRDB
+import PacketInspect
+
+/// Sessions that reviewers found benign.
+extension SessionStore {
+  /// Sessions of one type that a baseline is learned from, the latest reviewed: far more than move it any further, read
+  /// in some milliseconds.
+  static let maximumBenign = 10_000
+
+  static func write(_ mix: BenignMix, _ change: OverlayChange, into database: Database) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    try database.execute(
+      sql: """
+        INSERT INTO benignMix (session, started, agentType, at, who, peer, why, contacts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+      arguments: [
+        mix.session, mix.started.nanoseconds, mix.agentType, change.at.nanoseconds, change.author.name,
+        change.author.peer, change.author.why, String(decoding: try encoder.encode(mix.contacts), as: UTF8.self),
+      ])
+  }
+
+  /// The sessions of an agent type that were found benign, each as it was reviewed last, oldest review first. By a
+  /// connection of its own: the writer's may be to a file that was set aside since.
+  static func benign(_ agentType: String, path: String, limit: Int = maximumBenign) throws(Failure) -> [BenignMix] {
+    do {
+      var configuration = GRDB.Configuration()
+      configuration.readonly = true
+      configuration.busyMode = .timeout(1)
+      let rows = try DatabaseQueue(path: path, configuration: configuration).read { database in
+        try Row.fetchAll(
+          database,
+          sql: """
+            SELECT session, started, contacts FROM benignMix
+            WHERE id IN (SELECT MAX(id) FROM benignMix GROUP BY session, started) AND agentType = ?
+            ORDER BY id DESC LIMIT ?
+            """, arguments: [agentType, limit])
+      }
+      return rows.reversed().compactMap { row in
+        let contacts = try? JSONDecoder().decode([String: UInt64].self, from: Data((row["contacts"] as String).utf8))
+        return contacts.map {
+          BenignMix(
+            session: row["session"], started: Timestamp(nanoseconds: row["started"]), agentType: agentType, contacts: $0
+          )
+        }
+      }
+    } catch {
+      throw Failure(error)
+    }
+  }
+}
