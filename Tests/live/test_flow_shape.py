@@ -82,7 +82,7 @@ def evidence(event):
 def test_an_upload_over_tls_is_flagged_while_it_goes_on(lab, daemon, sink, tmp_path):
     running = daemon(agentTypes=types(uploadBytes="50MB"))
     body = tmp_path / "body"
-    body.write_bytes(bytes(60_000_000))
+    body.write_bytes(bytes(100_000_000))
     upload = subprocess.Popen(
         lab.command(
             "agent",
@@ -93,7 +93,8 @@ def test_an_upload_over_tls_is_flagged_while_it_goes_on(lab, daemon, sink, tmp_p
     )
     try:
         alert = running.wait_for(40, event_type="alert", egress__flag__kind="upload-heavy")
-        assert upload.poll() is None  # the flag comes before the end
+        # The flag comes before the end, a listing of the kernel's flows after the fifty millionth byte.
+        assert upload.poll() is None
         assert upload.wait(60) == 0
     finally:
         if upload.poll() is None:
