@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -146,6 +147,10 @@ static bool read_flow(const struct nlmsghdr *message, const struct nlattr *const
   flow->source_port = port(protocol, CTA_PROTO_SRC_PORT);
   flow->destination_port = port(protocol, CTA_PROTO_DST_PORT);
   flow->reply_source_port = port(ct_inside(entry[CTA_TUPLE_REPLY], CTA_TUPLE_PROTO), CTA_PROTO_SRC_PORT);
+  const struct nlattr *state = ct_inside(ct_inside(entry[CTA_PROTOINFO], CTA_PROTOINFO_TCP), CTA_PROTOINFO_TCP_STATE);
+  if (state != NULL && mnl_attr_get_payload_len(state) >= 1) {
+    flow->closed = mnl_attr_get_u8(state) == TCP_CONNTRACK_TIME_WAIT || mnl_attr_get_u8(state) == TCP_CONNTRACK_CLOSE;
+  }
   const struct nlattr *sent = entry[CTA_COUNTERS_ORIG];
   const struct nlattr *received = entry[CTA_COUNTERS_REPLY];
   flow->counted = sent != NULL && received != NULL;

@@ -21,6 +21,8 @@ int ccf_event_descriptor(const ccf_door *door);
 typedef struct ccf_flow {
   uint8_t ipv6;
   uint8_t protocol;
+  /// 1 for TCP that both sides have closed, or one has reset: the entry only waits to be forgotten.
+  uint8_t closed;
   /// 1 when the entry has counters (net.netfilter.nf_conntrack_acct was 1 when it began).
   uint8_t counted;
   uint16_t source_port;

@@ -46,7 +46,8 @@ struct ConntrackFlows: ~Copyable {
     }
   }
 
-  /// Calls `body` for each passed flow there is; says whether the listing was undisturbed.
+  /// Calls `body` for each passed flow there is, a last time for one that is closed and only waits to be forgotten (two
+  /// minutes for TCP: many short connections would fill the flow table meanwhile); says whether the listing was undisturbed.
   mutating func list(_ body: (KernelFlow) -> Void) throws(ConntrackError) -> Bool {
     let failure = unsafe ccf_begin_listing(handle, state, mask)
     guard failure == 0 else { throw ConntrackError(number: failure) }
@@ -57,7 +58,7 @@ struct ConntrackFlows: ~Copyable {
       guard status >= 0 else { throw ConntrackError(number: -status) }
       guard status == 1 else { return true }
       // A kernel that does not know the filter lists everything.
-      if raw.mark & mask == state { body(KernelFlow(raw, hasEnded: false)) }
+      if raw.mark & mask == state { body(KernelFlow(raw, hasEnded: raw.closed != 0)) }
     }
   }
 

@@ -53,6 +53,7 @@ struct ConntrackFlowsLiveTests {
     #expect(isWhole)
     found.sort { $0.sourcePort < $1.sourcePort }
     #expect(found.map(\.sourcePort) == [2_001, 2_002])
+    #expect(!found.contains { $0.hasEnded })
     let first = try #require(found.first)
     #expect(first.source == IPAddress("10.88.0.7"))
     #expect(first.destination == IPAddress("192.0.2.1"))
@@ -61,6 +62,16 @@ struct ConntrackFlowsLiveTests {
     #expect(first.proto == IPProtocol.tcp.rawValue)
     #expect(found.last?.source == IPAddress("fd88::7"))
     #expect(found.last?.destination == IPAddress("2001:db8::1"))
+  }
+
+  @Test("one that both sides have closed is listed as ended, though connection tracking keeps it two minutes more")
+  func closed() throws {
+    let open = entry("10.88.0.7", "192.0.2.1", port: 2_001, mark: Self.passed)
+    try load([open, open.replacing("2001", with: "2002").replacing("ESTABLISHED", with: "TIME_WAIT")])
+    var flows = try ConntrackFlows(.standard)
+    var found: [UInt16: Bool] = [:]
+    _ = try flows.list { found[$0.sourcePort] = $0.hasEnded }
+    #expect(found == [2_001: false, 2_002: true])
   }
 
   @Test("the end of each is heard of, and of no other")
