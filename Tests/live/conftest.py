@@ -37,13 +37,12 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Keeps how the test went for the fixtures that are ended after it."""
-    report = yield
-    if report.when == "call":
-        item.stash[FAILED] = report.failed
-    return report
+    outcome = yield
+    if call.when == "call":
+        item.stash[FAILED] = outcome.get_result().failed
 
 
 class Lab:
