@@ -15,6 +15,7 @@ public struct TokenCorpus {
     "title", "tools", "travel", "tutorial", "update", "user", "value", "version", "video", "weather", "website",
     "window", "winter", "writing",
   ]
+  /// What somebody may want to send.
   public static let prose = Array(
     """
     The quick report of the third quarter says that revenue in the northern region fell by 4 percent, while costs for \
@@ -22,10 +23,14 @@ public struct TokenCorpus {
     contact j.doe@corp.example or +49 30 123456. The board meets at 10:30 in room B12. Bring the signed copies!
     """.utf8)
 
+  /// The corpus of a seed.
   public init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
+  /// A number of the range.
   public mutating func number(_ range: Range<Int>) -> Int { Int.random(in: range, using: &random) }
+  /// One of the values.
   public mutating func pick<T>(_ values: [T]) -> T { values[number(0..<values.count)] }
+  /// Noise.
   public mutating func bytes(_ count: Int) -> [UInt8] {
     (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
   }
@@ -34,31 +39,41 @@ public struct TokenCorpus {
     let start = number(0..<Self.prose.count)
     return (0..<count).map { Self.prose[(start + $0) % Self.prose.count] }
   }
+  /// A word.
   public mutating func word() -> String { pick(Self.words) }
+  /// A word with a capital.
   public mutating func capital() -> String {
     let word = word()
     return word.prefix(1).uppercased() + word.dropFirst()
   }
+  /// Words, joined.
   public mutating func words(_ count: Int, _ joint: String = "-") -> String {
     (0..<count).map { _ in word() }.joined(separator: joint)
   }
+  /// Noise in base 16, of so many characters.
   public mutating func hex(_ characters: Int) -> String { Self.hex(bytes(characters / 2)) }
+  /// So many bytes of noise in base 64 for URLs.
   public mutating func base64url(_ count: Int) -> String { Self.base64(bytes(count), url: true, padded: false) }
+  /// A UUID.
   public mutating func uuid() -> String {
     let text = Array(hex(32))
     return [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { String(text[$0]) }.joined(separator: "-")
   }
+  /// Capitals and digits.
   public mutating func capitals(_ count: Int) -> String {
     String((0..<count).map { _ in pick(Array("ABCDEFGHKLMNPQRS234567")) })
   }
 
+  /// Base 16.
   public static func hex(_ bytes: [UInt8]) -> String {
     bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
+  /// Base 64.
   public static func base64(_ bytes: [UInt8], url: Bool = false, padded: Bool = true) -> String {
     let text = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" + (url ? "-_" : "+/")
     return encode(bytes, Array(text), width: 6, padded: padded ? 4 : 1)
   }
+  /// Base 32, without padding.
   public static func base32(_ bytes: [UInt8], lower: Bool = false) -> String {
     encode(
       bytes, Array(lower ? "abcdefghijklmnopqrstuvwxyz234567" : "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), width: 5, padded: 1
@@ -81,7 +96,9 @@ public struct TokenCorpus {
     while out.count % padded != 0 { out.append("=") }
     return out
   }
+  /// Text, percent-encoded where it has to be.
   public static func escape(_ text: String) -> String { escape(Array(text.utf8), all: false) }
+  /// Bytes, percent-encoded where they have to be, or all.
   public static func escape(_ bytes: [UInt8], all: Bool) -> String {
     bytes.map { byte in
       let isPlain =
@@ -93,11 +110,13 @@ public struct TokenCorpus {
     }.joined()
   }
 
+  /// A JSON Web Token.
   public mutating func jwt() -> String {
     let head = Self.base64(Array(#"{"alg":"RS256","typ":"JWT","kid":"\#(hex(16))"}"#.utf8), url: true, padded: false)
     let claims = #"{"sub":"\#(words(2))","iss":"https://\#(word()).example","exp":\#(number(0..<2_000_000_000))}"#
     return [head, Self.base64(Array(claims.utf8), url: true, padded: false), base64url(256)].joined(separator: ".")
   }
+  /// The query of an address that was signed for Amazon, with a session's token.
   public mutating func amazon() -> String {
     let token = Self.escape(Self.base64(Array("!\nIorigin_ec".utf8) + bytes(number(300..<900))))
     return "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=ASIA\(capitals(16))%2F20261122%2Fus-east-1%2Fs3%2F"

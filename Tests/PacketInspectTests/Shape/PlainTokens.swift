@@ -1,3 +1,5 @@
+@testable import PacketInspect
+
 /// What the classifier of tokens does by lanes, tables and early ends, written down as plainly as it can be: byte by
 /// byte, to the end, with a branch for everything.
 struct PlainToken {
