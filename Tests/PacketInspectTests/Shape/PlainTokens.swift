@@ -14,9 +14,15 @@ struct PlainToken {
   private var pairs = 0
   private var frequentPairs = 0
   private var longestRun = 0
+  private var hasNoise = false
   private let length: Int
 
   init(_ token: [UInt8]) {
+    self.init(counting: token)
+    hasNoise = Self.hasNoise(token)
+  }
+
+  private init(counting token: [UInt8]) {
     length = token.count
     var run = 0
     for (index, byte) in token.enumerated() {
@@ -35,6 +41,17 @@ struct PlainToken {
       guard index > 0, let first = Self.letter(token[index - 1]), let second = Self.letter(byte) else { continue }
       pairs += 1
       if CharacterClass.pairs[first] >> UInt32(second) & 1 == 1 { frequentPairs += 1 }
+    }
+  }
+
+  /// Data between words: of the pairs that begin in two stretches of 32 places one after the other, or in the last whole
+  /// one and what comes behind it, too few are frequent.
+  private static func hasNoise(_ token: [UInt8]) -> Bool {
+    let stretches = max(0, (token.count - 1) / 32)
+    return (0..<stretches).contains { stretch in
+      let end = stretch + 1 == stretches ? token.count : stretch * 32 + 65
+      let window = PlainToken(counting: Array(token[stretch * 32..<end]))
+      return window.pairs >= 20 && window.frequentPairs * 100 < window.pairs * 55
     }
   }
 
@@ -58,7 +75,7 @@ struct PlainToken {
       if hexLetters == 0 { return body >= longestNumber ? .hex : .plain }
       return digits > 0 || body >= 32 ? .hex : .plain
     }
-    if letters == 0 || digits * 10 > body * 7 || (pairs >= 4 && frequent(72)) { return .plain }
+    if letters == 0 || digits * 10 > body * 7 || (pairs >= 4 && frequent(72) && !hasNoise) { return .plain }
     if lower > 0, upper > 0 {
       let isMeasured = min(lower, upper) * 10 >= letters && signs * 7 <= body
       if !isMeasured || (body < 2 * minimum && digits == 0) || (standard > 0 && url > 0 && body < 64) { return .plain }
