@@ -126,7 +126,7 @@ struct TokenStatistics: ~Escapable {
 
   private var letters: Int { lower + upper }
 
-  /// Pairs of letters that follow each other, in the upper half, and in the lower those that are frequent in words.
+  /// Pairs of letters that follow each other, and how many of them are frequent in words.
   ///
   /// Ends early when the rest cannot make `percent` in a hundred of them frequent any more: it is then counted as if all
   /// of it were, so that every comparison with that share or a greater one comes out as it would at the end.
