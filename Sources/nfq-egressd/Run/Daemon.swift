@@ -77,7 +77,7 @@ struct Daemon {
       guard keeper?.begin() ?? true else { throw Failure(description: "no thread for the store") }
       let control = queue.control
       keeper?.writer.onDurable { control.wake() }
-      try desk.open(for: queue.control, keeper: policy, suffixes: suffixes)
+      try desk.open(for: queue.control, keeper: policy, store: keeper?.path, suffixes: suffixes)
       guard accountant?.begin(for: queue.control) ?? true else {
         throw Failure(description: "no thread for passed flows")
       }

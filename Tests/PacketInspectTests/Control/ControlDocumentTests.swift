@@ -44,7 +44,7 @@ struct ControlDocumentTests {
       }
     }
     #expect(verbs == Set(ControlVerb.allCases.map(\.rawValue)))
-    #expect(answers == 9)
+    #expect(answers == 10)
   }
 
   @Test("page and schema name every error code and no other")
