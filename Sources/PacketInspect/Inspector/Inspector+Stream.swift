@@ -18,6 +18,7 @@ extension Inspector {
       case .tls: goesOn = readHello(index, meta, acknowledgement, now, &sink)
       case .http: goesOn = readRequest(index, meta, acknowledgement, now, &sink)
       case .chunks: goesOn = skipChunks(index)
+      case .contested: goesOn = readContested(index, meta, now, &sink)
       case .http2: goesOn = readFrames(index, meta, acknowledgement: acknowledgement, now, &sink)
       case .socks: goesOn = readSOCKS(index, meta, acknowledgement, now, &sink)
       case .dns: goesOn = readDNS(index, meta, now, &sink)
@@ -124,7 +125,7 @@ extension Inspector {
       event.shape = .request(shape)
       describe(outcome, in: &event)
       sink.record(event)
-      raiseRequestFlags(index, length, outcome, now, &sink)
+      raiseRequestFlags(index, outcome, now, &sink)
       if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
       if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
       raiseShapeFlags(shape, outcome, index, now, &sink)
@@ -139,6 +140,11 @@ extension Inspector {
         streams[stream].isTunnel = true
         streams[stream].tunnelTarget = head.destinationName?.bytes ?? []
         streams[stream].mode = .detect
+        return true
+      }
+      if let contest = head.contest {
+        streams[stream].mode = .contested(contest)
+        streams[stream].assembler.passParsed()
         return true
       }
       switch head.body {
