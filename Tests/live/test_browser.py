@@ -1,12 +1,13 @@
 """A real browser, headless Chromium, over HTTP/3 to a real server, Caddy, and over TCP to nginx."""
 
 from browser_support import browser, http3  # noqa: F401  (fixtures)
+from evasion_support import told, verdict  # noqa: F401  (a fixture)
 from quic_support import DENIED, DOCS
 
 OVER_HTTP3 = "--origin-to-force-quic-on={}:443"
 
 
-def test_chromium_over_http3_is_named_and_answered(lab, daemon, browser, http3):  # noqa: F811
+def test_chromium_over_http3_is_named_and_answered(lab, daemon, browser, http3, told):  # noqa: F811
     running, server = daemon(), http3("docs", *DOCS.values())
     document = browser.load("https://docs-site.org/", OVER_HTTP3.format("docs-site.org"))
     assert "HTTP/3.0 docs-site.org" in document
@@ -19,9 +20,10 @@ def test_chromium_over_http3_is_named_and_answered(lab, daemon, browser, http3):
     assert not lab.requests_seen()
     assert not running.find(event_type="drop")
     assert not running.alerts("evasion")
+    told("ordinary clients", "Chromium over HTTP/3 to Caddy", "named and answered; no packet refused, no `evasion` flag")
 
 
-def test_denied_name_of_chromium_over_http3_never_reaches_its_server(lab, daemon, browser, http3):  # noqa: F811
+def test_denied_name_of_chromium_over_http3_never_reaches_its_server(lab, daemon, browser, http3, told):  # noqa: F811
     running, server = daemon(), http3("denied", DENIED)
     # Its lookup would be refused before: the agent knows the address from elsewhere.
     document = browser.load(
@@ -34,6 +36,7 @@ def test_denied_name_of_chromium_over_http3_never_reaches_its_server(lab, daemon
     running.wait_for(event_type="quic", quic__sni="denied.net", egress__verdict__action="reject")
     assert not server.requests()
     assert not lab.requests_seen()
+    told("a denied name in Chromium", "a page over HTTP/3 alone, its address known beforehand", verdict(running))
 
 
 def test_that_page_is_answered_over_http3_where_nobody_inspects(lab, browser, http3):  # noqa: F811
@@ -46,7 +49,7 @@ def test_that_page_is_answered_over_http3_where_nobody_inspects(lab, browser, ht
     assert ("HTTP/3.0", "denied.net") in server.requests()
 
 
-def test_chromium_over_tcp_is_named_and_answered(lab, daemon, browser):  # noqa: F811
+def test_chromium_over_tcp_is_named_and_answered(lab, daemon, browser, told):  # noqa: F811
     running = daemon()
     document = browser.load("https://docs-site.org/", "--disable-quic")
     assert "docs GET docs-site.org" in document
@@ -58,12 +61,14 @@ def test_chromium_over_tcp_is_named_and_answered(lab, daemon, browser):  # noqa:
     assert {entry["host"] for entry in lab.requests_seen()} == {"docs-site.org"}
     assert not running.find(event_type="drop")
     assert not running.alerts("evasion")
+    told("ordinary clients", "Chromium over TCP, a hello of two segments", "named and answered; no packet refused, no `evasion` flag")
 
 
-def test_denied_name_of_chromium_over_tcp_never_reaches_its_server(lab, daemon, browser):  # noqa: F811
+def test_denied_name_of_chromium_over_tcp_never_reaches_its_server(lab, daemon, browser, told):  # noqa: F811
     running = daemon()
     document = browser.load("https://denied.net/", "--disable-quic", f"--host-resolver-rules=MAP denied.net {DENIED}")
     assert "denied GET denied.net" not in document
     event = running.wait_for(event_type="drop", egress__verdict__reason="denied-name")
     assert event["proto"] == "TCP"
     assert not lab.requests_seen()
+    told("a denied name in Chromium", "a page over TCP, its address known beforehand", verdict(running))

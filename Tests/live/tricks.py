@@ -207,10 +207,10 @@ def extension_headers(address, name, kind):
     return {"outcome": connected(address, 443, lambda sock: sock.sendall(hello(name)), sockets)}
 
 
-def request(address, head):
+def request(address, head, port=80):
     """An HTTP request as written, escapes understood."""
     text = head.encode().decode("unicode_escape").encode("latin-1")
-    return {"outcome": connected(address, 80, lambda sock: sock.sendall(text))}
+    return {"outcome": connected(address, port, lambda sock: sock.sendall(text))}
 
 
 def second_question(address, name):
@@ -262,6 +262,8 @@ def main(words):
             return extension_headers(address, name, kind)
         case ["request", address, head]:
             return request(address, head)
+        case ["request", address, head, port]:
+            return request(address, head, int(port))
         case ["second-question", address, name]:
             return second_question(address, name)
         case ["far-request", address, name, length]:
