@@ -59,23 +59,62 @@ public struct IPAddress: Hashable, Sendable {
 extension IPAddress: CustomStringConvertible {
   /// Dotted quad, or RFC 5952 text.
   public var description: String {
+    // By bytes: it is in every event, and interpolation costs several times as much.
+    var text: [UInt8] = []
+    text.reserveCapacity(39)
     if isIPv4 {
-      return "\(v4 >> 24).\(v4 >> 16 & 0xff).\(v4 >> 8 & 0xff).\(v4 & 0xff)"
+      Self.appendQuad(v4, to: &text)
+    } else if high == 0, low >> 32 == 0xffff {
+      text += Array("::ffff:".utf8)
+      Self.appendQuad(UInt32(truncatingIfNeeded: low), to: &text)
+    } else {
+      appendGroups(to: &text)
     }
-    if high == 0, low >> 32 == 0xffff { return "::ffff:\(IPAddress(v4: UInt32(truncatingIfNeeded: low)))" }
-    let groups = (0..<8).map { UInt16(truncatingIfNeeded: ($0 < 4 ? high : low) >> UInt64(48 - 16 * ($0 % 4))) }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  private static func appendQuad(_ address: UInt32, to text: inout [UInt8]) {
+    for shift in [24, 16, 8, 0] as [UInt32] {
+      let part = UInt8(truncatingIfNeeded: address >> shift)
+      if part >= 100 { text.append(0x30 + part / 100) }
+      if part >= 10 { text.append(0x30 + part / 10 % 10) }
+      text.append(0x30 + part % 10)
+      if shift > 0 { text.append(UInt8(ascii: ".")) }
+    }
+  }
+
+  private func group(_ number: Int) -> UInt16 {
+    UInt16(truncatingIfNeeded: (number < 4 ? high : low) >> UInt64(48 - 16 * (number & 3)))
+  }
+
+  private func appendGroups(to text: inout [UInt8]) {
     // RFC 5952 section 4.2: the longest run of two or more zero groups, the first of equals, becomes "::".
     var best = 0..<0
     var start = 0
     while start < 8 {
       var end = start
-      while end < 8, groups[end] == 0 { end += 1 }
+      while end < 8, group(end) == 0 { end += 1 }
       if end - start >= 2, end - start > best.count { best = start..<end }
       start = max(end, start + 1)
     }
-    func join(_ part: ArraySlice<UInt16>) -> String { part.map { String($0, radix: 16) }.joined(separator: ":") }
-    guard !best.isEmpty else { return join(groups[...]) }
-    return join(groups[..<best.lowerBound]) + "::" + join(groups[best.upperBound...])
+    var number = 0
+    while number < 8 {
+      if number == best.lowerBound, !best.isEmpty {
+        text += [UInt8(ascii: ":"), UInt8(ascii: ":")]
+        number = best.upperBound
+        continue
+      }
+      if number > 0, number != best.upperBound { text.append(UInt8(ascii: ":")) }
+      Self.appendHexadecimal(group(number), to: &text)
+      number += 1
+    }
+  }
+
+  private static func appendHexadecimal(_ value: UInt16, to text: inout [UInt8]) {
+    for shift in [12, 8, 4, 0] as [UInt16] where shift == 0 || value >> shift != 0 {
+      let digit = UInt8(truncatingIfNeeded: value >> shift) & 15
+      text.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
+    }
   }
 }
 
