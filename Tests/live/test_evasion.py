@@ -129,6 +129,7 @@ RAW = {
         ["evasion"],
     ),
     "low-ttl": (["fake", DENIED, "denied.net", "low-ttl"], "a harmless hello whose TTL ends before the server, then the denied one in its place", ["evasion"]),
+    "low-ttl-junk": (["fake", DENIED, "denied.net", "low-ttl-junk"], "junk whose TTL ends before the server, then the denied hello in its place", ["evasion"]),
     "bad-checksum": (
         ["fake", DENIED, "denied.net", "bad-checksum"],
         "a harmless hello with a wrong TCP checksum, then the denied one in its place", ["denied-name", "evasion"],
@@ -144,7 +145,8 @@ RAW = {
 }
 TRICK_NAMES = {
     "out-of-order": "out of order", "other-copy": "retransmission with other content", "overlap-old": "overlap, new over old",
-    "overlap-new": "overlap, old over new", "low-ttl": "fake hello, low TTL", "bad-checksum": "fake hello, bad checksum",
+    "overlap-new": "overlap, old over new", "low-ttl": "fake hello, low TTL", "low-ttl-junk": "fake junk, low TTL",
+    "bad-checksum": "fake hello, bad checksum",
     "old-sequence": "fake hello, sequence number too low", "far-sequence": "fake hello, sequence number too high",
     "after-junk": "hello after junk", "early-real": "data in the SYN", "early-fake": "data in the SYN, a fake",
 }

@@ -154,12 +154,14 @@ def overlap(address, name, order):
 
 
 def fake_first(address, name, kind):
-    """A harmless hello that the server never takes, then the real one in its place."""
+    """A harmless hello, or junk, that the server never takes, then the real hello in its place."""
     good, evil = innocent(name), hello(name)
 
     def tell(client):
         if kind == "low-ttl":
             client.send(PSH_ACK, good, ttl=2)
+        elif kind == "low-ttl-junk":
+            client.send(PSH_ACK, b"*" * len(good), ttl=2)
         elif kind == "bad-checksum":
             client.send(PSH_ACK, good, spoil=1)
         elif kind == "old-sequence":
