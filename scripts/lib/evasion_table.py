@@ -20,6 +20,7 @@ NOTES = """
 - **Time.** A byte of the hello every 30 seconds is tested with a simulated clock (`EvasionTests`: *by one byte a segment with 30 seconds between them*); live, the gaps are those that the table says. No verdict depends on a clock: a flow stays queued until its hello is complete, is known to be none, or has passed 16 KiB.
 - **Hops.** In the lab the agent's packets meet one router. That a packet's TTL ends before the server is brought about by the server's side, which drops what arrives with one hop left.
 - **TCP Fast Open** is tested by data in the SYN as a raw client sends it; the lab's server has no cookie to give, so it ignores that data, which is just what the fake relies on.
+- **What is not compared.** Hellos, heads, questions and unknown bytes are compared with other copies of them until the server has answered. Bodies are not, the sizes between the chunks of one included, nor is anything behind 64 KiB of an unknown protocol: who lets the first copy of such bytes be lost on the way can put a request or a hello in their place. It is then charged to the flow's address, which deny-lists of addresses see.
 - Servers differ in what they put up with. The tests fix what the daemon does, for nginx, for Caddy over HTTP/3, and for servers made to read the end of a body in one way or another.
 """
 
