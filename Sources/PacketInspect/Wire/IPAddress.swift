@@ -59,35 +59,23 @@ public struct IPAddress: Hashable, Sendable {
 extension IPAddress: CustomStringConvertible {
   /// Dotted quad, or RFC 5952 text.
   public var description: String {
-    // By bytes: it is in every event, and interpolation costs several times as much.
     var text: [UInt8] = []
-    text.reserveCapacity(39)
-    if isIPv4 {
-      Self.appendQuad(v4, to: &text)
-    } else if high == 0, low >> 32 == 0xffff {
-      text += Array("::ffff:".utf8)
-      Self.appendQuad(UInt32(truncatingIfNeeded: low), to: &text)
-    } else {
-      appendGroups(to: &text)
-    }
+    text.append(address: self)
     return String(decoding: text, as: UTF8.self)
   }
+}
 
-  private static func appendQuad(_ address: UInt32, to text: inout [UInt8]) {
-    for shift in [24, 16, 8, 0] as [UInt32] {
-      let part = UInt8(truncatingIfNeeded: address >> shift)
-      if part >= 100 { text.append(0x30 + part / 100) }
-      if part >= 10 { text.append(0x30 + part / 10 % 10) }
-      text.append(0x30 + part % 10)
-      if shift > 0 { text.append(UInt8(ascii: ".")) }
+extension [UInt8] {
+  /// Adds an address as its description has it.
+  mutating func append(address: IPAddress) {
+    if address.isIPv4 { return append(dottedQuad: address.v4) }
+    if address.high == 0, address.low >> 32 == 0xffff {
+      append(contentsOf: "::ffff:".utf8)
+      return append(dottedQuad: UInt32(truncatingIfNeeded: address.low))
     }
-  }
-
-  private func group(_ number: Int) -> UInt16 {
-    UInt16(truncatingIfNeeded: (number < 4 ? high : low) >> UInt64(48 - 16 * (number & 3)))
-  }
-
-  private func appendGroups(to text: inout [UInt8]) {
+    func group(_ index: Int) -> UInt16 {
+      UInt16(truncatingIfNeeded: (index < 4 ? address.high : address.low) >> UInt64(48 - 16 * (index % 4)))
+    }
     // RFC 5952 section 4.2: the longest run of two or more zero groups, the first of equals, becomes "::".
     var best = 0..<0
     var start = 0
@@ -95,25 +83,25 @@ extension IPAddress: CustomStringConvertible {
       var end = start
       while end < 8, group(end) == 0 { end += 1 }
       if end - start >= 2, end - start > best.count { best = start..<end }
-      start = max(end, start + 1)
+      start = Swift.max(end, start + 1)
     }
-    var number = 0
-    while number < 8 {
-      if number == best.lowerBound, !best.isEmpty {
-        text += [UInt8(ascii: ":"), UInt8(ascii: ":")]
-        number = best.upperBound
-        continue
+    var index = 0
+    while index < 8 {
+      if index == best.lowerBound, !best.isEmpty {
+        append(contentsOf: "::".utf8)
+        index = best.upperBound
+      } else {
+        if index > 0, index != best.upperBound || best.isEmpty { append(UInt8(ascii: ":")) }
+        append(hexadecimal: group(index))
+        index += 1
       }
-      if number > 0, number != best.upperBound { text.append(UInt8(ascii: ":")) }
-      Self.appendHexadecimal(group(number), to: &text)
-      number += 1
     }
   }
 
-  private static func appendHexadecimal(_ value: UInt16, to text: inout [UInt8]) {
-    for shift in [12, 8, 4, 0] as [UInt16] where shift == 0 || value >> shift != 0 {
-      let digit = UInt8(truncatingIfNeeded: value >> shift) & 15
-      text.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
+  private mutating func append(dottedQuad value: UInt32) {
+    for shift: UInt32 in [24, 16, 8, 0] {
+      append(decimal: UInt64(value >> shift & 0xff))
+      if shift > 0 { append(UInt8(ascii: ".")) }
     }
   }
 }
