@@ -140,7 +140,8 @@ if Context.environment["FUZZ"] == "1" {
       ],
       path: "Sources/nfq-egressd",
       sources: [
-        "Config", "Review", "Clock.swift", "Host/PublicSuffixes.swift", "Host/ProcFile.swift",
+        "Config", "Lists", "Review", "Clock.swift", "Host/PublicSuffixes.swift", "Host/ProcFile.swift",
+        "Host/Folder.swift",
         "Control/ControlCommand.swift", "Control/ControlProtocol.swift", "Control/ControlService.swift",
         "Control/ControlOverlay.swift", "Control/ControlPeer.swift", "Control/OverlayReader.swift",
         "Control/OverlayDesk.swift", "Control/ProcessCgroup.swift", "Control/UnixAddress.swift",

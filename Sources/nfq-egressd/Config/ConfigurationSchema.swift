@@ -51,6 +51,7 @@ enum ConfigurationSchema {
     ("denyLists[].format", "required with path"),
     ("denyLists[].builtin", "required, or path"),
     ("denyLists[].action", "reject"),
+    ("denyLists[].maxAge", "none"),
     ("denyExceptions", "[]"),
     ("categories", "[{builtin: default}]"),
     ("categories[].builtin", "required, or category"),
@@ -123,8 +124,7 @@ enum ConfigurationSchema {
   ]
 
   private static let notBuilt = [
-    "denyLists[].maxAge",
-    "metrics",
+    "metrics"
   ]
 
   /// The keys of the mapping at `path` ("" is the top level), by their last part; "*" when any name is allowed.
