@@ -92,26 +92,62 @@ public final class ListSnapshot: Sendable {
     return storage.withBytes { match(name.rawSpan, $0) }
   }
 
+  /// Ends of a name that may be entries.
+  private struct Candidates {
+    static let capacity = 8
+
+    /// Hashes, then where in the name they begin.
+    var hashes = InlineArray<8, UInt64>(repeating: 0)
+    var starts = InlineArray<8, Int>(repeating: 0)
+    var count = 0
+  }
+
   private func match(_ text: RawSpan, _ bytes: RawSpan) -> NameMatch? {
     let count = text.byteCount
     var hash = SuffixHash(key: key)
+    var candidates = Candidates()
     var found: NameMatch?
     var labels = 0
     var stop = count
     while true {
       let start = SuffixHash.labelStart(text, 0, stop)
       // No end of a name that is longer than any entry can be one, however many labels an agent writes.
-      guard count - start <= longestName else { return found }
+      guard count - start <= longestName else { break }
       hash.take(text, start, stop)
       labels += 1
-      if self.labels >> UInt64(min(labels, 63)) & 1 != 0, start < stop,
-        let line = lookUp(hash.value, bytes, text, from: start)
-      {
-        found = NameMatch(line: line, length: count - start)
+      if self.labels >> UInt64(min(labels, 63)) & 1 != 0, start < stop {
+        candidates.hashes[candidates.count] = hash.value
+        candidates.starts[candidates.count] = start
+        candidates.count += 1
+        if candidates.count == Candidates.capacity {
+          found = longest(&candidates, bytes, text) ?? found
+        }
       }
-      guard start > 0 else { return found }
+      guard start > 0 else { break }
       stop = start - 1
     }
+    return longest(&candidates, bytes, text) ?? found
+  }
+
+  /// The longest of the candidates that is an entry, and no candidates any more.
+  @inline(__always)
+  private func longest(_ candidates: inout Candidates, _ bytes: RawSpan, _ text: RawSpan) -> NameMatch? {
+    let count = candidates.count
+    candidates.count = 0
+    // All slots are asked for before any is looked at: memory brings them at the same time.
+    var slots = InlineArray<8, UInt64>(repeating: 0)
+    for index in 0..<count {
+      slots[index] = bytes.u64(at: namesEnd &+ 8 &* Self.firstSlot(candidates.hashes[index], of: self.slots))
+    }
+    var index = count - 1
+    while index >= 0 {
+      let start = candidates.starts[index]
+      if slots[index] != 0, let line = lookUp(candidates.hashes[index], bytes, text, from: start) {
+        return NameMatch(line: line, length: text.byteCount - start)
+      }
+      index -= 1
+    }
+    return nil
   }
 
   @inline(__always)

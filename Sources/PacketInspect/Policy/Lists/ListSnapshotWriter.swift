@@ -16,6 +16,8 @@ public struct ListSnapshotWriter {
   private var networks4 = NetworkIntervals<UInt32>()
   private var networks6 = NetworkIntervals<UInt128>()
   private var note: [UInt8] = []
+  /// What was read ahead of use; kept, lest the compiler leave out the reading.
+  private var touched: UInt64 = 0
 
   /// `key` is secret: it keeps a list's author from making lookups slow.
   public init(key: (UInt64, UInt64)) { header.key = key }
@@ -112,48 +114,71 @@ public struct ListSnapshotWriter {
     let added = header.domains
     header.domains = 0
     var offset = SnapshotHeader.size
-    for number in 0..<added {
+    var number = 0
+    while number < added {
       if number % 65_536 == 0, !progress(number) { return false }
-      let (length, place) = target.withBytes { self.place(of: offset, $0) }
-      if let place {
-        target.put(place.mark | UInt64(offset), at: header.slotsStart + 8 * place.slot)
-        header.longestProbe = max(header.longestProbe, place.probe)
-        header.labels |= 1 << UInt64(min(place.labels, 63))
-        header.domains += 1
+      let count = min(Self.batch, added - number)
+      var batch = Batch()
+      target.withBytes { bytes in
+        for index in 0..<count {
+          let length = Int(bytes.byte(at: offset))
+          let (hash, labels) = SuffixHash.of(bytes, offset + 5, offset + 5 + length, key: header.key)
+          let slot = ListSnapshot.firstSlot(hash, of: header.slots)
+          batch.entries[index] = Batch.Entry(offset: offset, hash: hash, labels: labels, slot: slot)
+          // All slots are asked for before any is looked at: memory brings them at the same time.
+          batch.touched &+= bytes.u64(at: header.slotsStart + 8 * slot)
+          offset += 5 + length
+        }
       }
-      offset += 5 + length
+      for index in 0..<count { insert(batch.entries[index], target) }
+      touched &+= batch.touched
+      number += count
     }
     return true
   }
 
-  /// A free slot.
-  private struct Place {
-    var slot: Int
-    /// How many slots were looked at.
-    var probe: Int
-    /// The slot's upper half.
-    var mark: UInt64
-    /// Labels of the name.
-    var labels: Int
+  /// Names that are hashed before they are put in.
+  private static let batch = 16
+
+  private struct Batch {
+    struct Entry {
+      var offset = 0
+      var hash: UInt64 = 0
+      var labels = 0
+      var slot = 0
+    }
+
+    var entries = InlineArray<16, Entry>(repeating: Entry())
+    var touched: UInt64 = 0
   }
 
-  /// The length of the record at `offset`, and where its slot goes; nowhere when its name is there already.
-  private func place(of offset: Int, _ bytes: RawSpan) -> (length: Int, place: Place?) {
-    let length = Int(bytes.byte(at: offset))
-    let (hash, labels) = SuffixHash.of(bytes, offset + 5, offset + 5 + length, key: header.key)
-    let mark = UInt64(UInt32(truncatingIfNeeded: hash)) << 32
-    var slot = ListSnapshot.firstSlot(hash, of: header.slots)
+  private mutating func insert(_ entry: Batch.Entry, _ target: some SnapshotTarget) {
+    let mark = UInt64(UInt32(truncatingIfNeeded: entry.hash)) << 32
+    let place = target.withBytes { self.place(of: entry, mark, $0) }
+    guard let place else { return }
+    target.put(mark | UInt64(entry.offset), at: header.slotsStart + 8 * place.slot)
+    header.longestProbe = max(header.longestProbe, place.probe)
+    header.labels |= 1 << UInt64(min(entry.labels, 63))
+    header.domains += 1
+  }
+
+  /// The slot for a name and how many were looked at to find it; nil when the name is there already: its first entry
+  /// stays.
+  private func place(of entry: Batch.Entry, _ mark: UInt64, _ bytes: RawSpan) -> (slot: Int, probe: Int)? {
+    let length = Int(bytes.byte(at: entry.offset))
+    var slot = entry.slot
     var probe = 1
     while true {
       let value = bytes.u64(at: header.slotsStart + 8 * slot)
-      if value == 0 { return (length, Place(slot: slot, probe: probe, mark: mark, labels: labels)) }
-      // The first entry of a name stays.
+      if value == 0 { return (slot, probe) }
       if value & 0xffff_ffff_0000_0000 == mark {
+        // With the byte of its length, which stands five bytes before the name.
         let other = Int(value & 0xffff_ffff)
         if bytes.byte(at: other) == UInt8(truncatingIfNeeded: length),
-          bytes.extracting(other + 5..<other + 5 + length).equals(bytes.extracting(offset + 5..<offset + 5 + length))
+          bytes.extracting(other + 5..<other + 5 + length)
+            .equals(bytes.extracting(entry.offset + 5..<entry.offset + 5 + length))
         {
-          return (length, nil)
+          return nil
         }
       }
       slot = slot + 1 == header.slots ? 0 : slot + 1
@@ -169,6 +194,6 @@ public struct ListSnapshotWriter {
       section.put(index, beginning: key, prefixLength: prefixLength, line: line, into: target)
       index += 1
     }
-    section.putLevels(into: target)
+    section.putIndex(into: target)
   }
 }

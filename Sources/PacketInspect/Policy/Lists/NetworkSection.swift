@@ -1,15 +1,16 @@
 /// Address ranges as intervals: where each begins, in order, and the narrowest range that holds from there on. An
-/// address is found by its predecessor among the beginnings, over levels of every sixteenth one of the level below, so
-/// that a lookup touches a few neighbouring keys of each level.
+/// address is found by its predecessor among the beginnings. For IPv4 an index by the upper half of the address leads to
+/// the few beginnings that may be it; IPv6 addresses share too many of their upper bits for that.
 struct NetworkSection {
-  /// Keys that are compared at each level: one cache line of IPv4 keys.
-  static let fanOut = 16
   /// Bytes of what stands beside a beginning: length of the prefix, line.
   static let valueBytes = 5
   /// In the place of a prefix length: no range holds here.
   static let none: UInt8 = 0xff
-  /// Levels above the beginnings of as many intervals as a file can hold.
-  private static let maximumLevels = 16
+  /// Entries of the index: for each upper half of an IPv4 address how many beginnings lie below it; and how many there
+  /// are.
+  private static let indexEntries = 65_537
+  /// With fewer intervals than this a search among all is as fast as a look at the index.
+  private static let leastIndexed = 1_024
 
   /// Offset of the first key.
   let start: Int
@@ -17,34 +18,13 @@ struct NetworkSection {
   let count: Int
   /// 4 or 16.
   let keyBytes: Int
-  /// Keys of each level, the intervals' own first.
-  private let counts: InlineArray<16, Int>
-  private let levels: Int
+
   /// Where the values begin.
-  let valuesStart: Int
-
-  init(start: Int, count: Int, keyBytes: Int) {
-    self.start = start
-    self.count = count
-    self.keyBytes = keyBytes
-    var counts = InlineArray<16, Int>(repeating: 0)
-    var levels = 0
-    var level = count
-    var keys = 0
-    while level > 0, levels < Self.maximumLevels {
-      counts[levels] = level
-      keys += level
-      levels += 1
-      guard level > Self.fanOut else { break }
-      level = (level + Self.fanOut - 1) / Self.fanOut
-    }
-    self.counts = counts
-    self.levels = levels
-    valuesStart = start + keys * keyBytes
-  }
-
+  var valuesStart: Int { start + count * keyBytes }
+  private var isIndexed: Bool { keyBytes == 4 && count >= Self.leastIndexed }
+  private var indexStart: Int { valuesStart + count * Self.valueBytes }
   /// Where the section ends; what follows begins at a multiple of eight.
-  var end: Int { (valuesStart + count * Self.valueBytes + 7) / 8 * 8 }
+  var end: Int { (indexStart + (isIndexed ? Self.indexEntries * 4 : 0) + 7) / 8 * 8 }
 
   /// What a match is.
   struct Match {
@@ -54,65 +34,56 @@ struct NetworkSection {
 
   /// The longest prefix that holds an IPv4 address. The section must lie within `bytes`.
   func match4(_ address: UInt32, _ bytes: RawSpan) -> Match? {
-    guard count > 0 else { return nil }
-    return found(predecessor(bytes) { bytes.u32(at: $0) <= address }, bytes)
+    var low = 0
+    var high = count
+    if isIndexed {
+      let place = indexStart + 4 * Int(address >> 16)
+      // The beginnings in this half, and the one before them. What a damaged index says stays within the keys.
+      low = max(0, min(Int(bytes.u32(at: place)), count) - 1)
+      high = max(low, min(Int(bytes.u32(at: place + 4)), count))
+    }
+    return found(low, high, bytes) { bytes.u32(at: $0) <= address }
   }
 
   /// The longest prefix that holds an IPv6 address.
   func match6(_ high: UInt64, _ low: UInt64, _ bytes: RawSpan) -> Match? {
-    guard count > 0 else { return nil }
-    return found(
-      predecessor(bytes) { offset in
-        let key = bytes.u64(at: offset)
-        return key < high || (key == high && bytes.u64(at: offset + 8) <= low)
-      }, bytes)
-  }
-
-  /// The last interval whose beginning is not behind what is sought, as `reaches` says of the key at an offset; -1 for
-  /// none.
-  @inline(__always)
-  private func predecessor(_ bytes: RawSpan, _ reaches: (Int) -> Bool) -> Int {
-    var level = levels - 1
-    var below = start
-    for lower in 0..<level { below += counts[lower] * keyBytes }
-    var block = 0
-    while true {
-      var low = block
-      var high = min(block + Self.fanOut, counts[level])
-      // The first key of the block is known to reach, but at the top.
-      while low < high {
-        let middle = (low + high) / 2
-        if reaches(below + middle * keyBytes) { low = middle + 1 } else { high = middle }
-      }
-      guard low > block, level > 0 else { return low > block ? low - 1 : -1 }
-      level -= 1
-      below -= counts[level] * keyBytes
-      block = (low - 1) * Self.fanOut
+    found(0, count, bytes) { offset in
+      let key = bytes.u64(at: offset)
+      return key < high || (key == high && bytes.u64(at: offset + 8) <= low)
     }
   }
 
+  /// What stands beside the last interval among `first..<end` whose beginning is not behind what is sought, as `reaches`
+  /// says of the key at an offset.
   @inline(__always)
-  private func found(_ index: Int, _ bytes: RawSpan) -> Match? {
-    guard index >= 0, index < count else { return nil }
-    let offset = valuesStart + index * Self.valueBytes
-    let length = bytes.byte(at: offset)
+  private func found(_ first: Int, _ end: Int, _ bytes: RawSpan, _ reaches: (Int) -> Bool) -> Match? {
+    var low = first
+    var length = end - first
+    // Halves without a branch that could be guessed wrongly.
+    while length > 1 {
+      let half = length / 2
+      low = reaches(start + (low + half) * keyBytes) ? low + half : low
+      length -= half
+    }
+    guard length == 1, reaches(start + low * keyBytes) else { return nil }
+    let offset = valuesStart + low * Self.valueBytes
+    let prefix = bytes.byte(at: offset)
     // Only a snapshot that nobody checked can say more than 128.
-    guard Int(length) <= keyBytes * 8 else { return nil }
-    return Match(prefixLength: Int(length), line: Int(bytes.u32(at: offset + 1)))
+    guard Int(prefix) <= keyBytes * 8 else { return nil }
+    return Match(prefixLength: Int(prefix), line: Int(bytes.u32(at: offset + 1)))
   }
 
-  /// Puts the keys of the upper levels, out of those of the intervals.
-  func putLevels(into target: some SnapshotTarget) {
-    var from = start
-    for level in 1..<max(1, levels) {
-      let to = from + counts[level - 1] * keyBytes
-      for index in 0..<counts[level] {
-        for byte in 0..<keyBytes {
-          let value = target.withBytes { $0.byte(at: from + index * Self.fanOut * keyBytes + byte) }
-          target.put(byte: value, at: to + index * keyBytes + byte)
-        }
+  /// Puts the index, when all intervals are there.
+  func putIndex(into target: some SnapshotTarget) {
+    guard isIndexed else { return }
+    var interval = 0
+    for half in 0..<Self.indexEntries {
+      interval = target.withBytes { bytes in
+        var interval = interval
+        while interval < count, bytes.u32(at: start + 4 * interval) >> 16 < UInt32(half) { interval += 1 }
+        return interval
       }
-      from = to
+      put(UInt32(truncatingIfNeeded: interval), at: indexStart + 4 * half, into: target)
     }
   }
 
@@ -126,8 +97,10 @@ struct NetworkSection {
     }
     let offset = valuesStart + index * Self.valueBytes
     target.put(byte: prefixLength, at: offset)
-    for byte in 0..<4 {
-      target.put(byte: UInt8(truncatingIfNeeded: line >> UInt32(24 - 8 * byte)), at: offset + 1 + byte)
-    }
+    put(line, at: offset + 1, into: target)
+  }
+
+  private func put(_ value: UInt32, at offset: Int, into target: some SnapshotTarget) {
+    for byte in 0..<4 { target.put(byte: UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * byte)), at: offset + byte) }
   }
 }

@@ -64,6 +64,14 @@ struct SuffixHash {
   @inline(__always)
   static func labelStart(_ bytes: RawSpan, _ start: Int, _ stop: Int) -> Int {
     var index = stop
+    // Eight bytes at a time: dots become zero, and the lowest zero byte is the last of them. A borrow can only make more
+    // zeros above it.
+    while index - start >= 8 {
+      let others = bytes.u64(at: index - 8) ^ 0x2e2e_2e2e_2e2e_2e2e
+      let dots = (others &- 0x0101_0101_0101_0101) & ~others & 0x8080_8080_8080_8080
+      if dots != 0 { return index - dots.trailingZeroBitCount / 8 }
+      index -= 8
+    }
     while index > start, bytes.byte(at: index - 1) != 0x2e { index -= 1 }
     return index
   }
