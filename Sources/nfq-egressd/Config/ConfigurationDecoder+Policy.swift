@@ -29,9 +29,10 @@ extension ConfigurationDecoder {
         }
         lines[name] = value.line
       }
+      let maxAge = list["maxAge"]?.timeSpan(in: Self.maxAgeRange)
       guard let origin = origin(list), let name else { continue }
       var source = DenyListSource(name: name, origin: origin, action: action)
-      source.maxAge = list["maxAge"]?.timeSpan(in: Self.maxAgeRange)
+      source.maxAge = maxAge
       result.configuration.denyLists.append(source)
       result.listPlaces.append(list["path"] ?? member)
     }

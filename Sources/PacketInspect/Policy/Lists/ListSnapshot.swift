@@ -84,6 +84,12 @@ public final class ListSnapshot: Sendable {
     public var line: Int
     /// Its length: so many bytes from the end of the name are the entry.
     public var length: Int
+
+    /// A match.
+    public init(line: Int, length: Int) {
+      self.line = line
+      self.length = length
+    }
   }
 
   /// The most specific entry that is `name` or a parent of it.
@@ -189,6 +195,12 @@ public final class ListSnapshot: Sendable {
     public var line: Int
     /// The range.
     public var network: IPNetwork
+
+    /// A match.
+    public init(line: Int, network: IPNetwork) {
+      self.line = line
+      self.network = network
+    }
   }
 
   /// The range with the longest prefix that holds `address`.
