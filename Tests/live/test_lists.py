@@ -8,13 +8,14 @@ import time
 
 from conftest import DAEMON, RESOLVERS, wait_until
 
-ENTRIES = 1_000_000
+# A million take the daemon's debug build, which these tests usually drive, half a minute; what is proven is the same.
+ENTRIES = 1_000_000 if "NFQ_EGRESSD" in os.environ else 200_000
 
 
-def write_large(path, marker):
-    """A list of a million names of which one is `marker`."""
+def write_list(path, marker, entries=1):
+    """A list of so many names of which the last is `marker`."""
     with open(path, "w", encoding="ascii") as file:
-        for number in range(ENTRIES - 1):
+        for number in range(entries - 1):
             file.write(f"n{number * 7919 % 99_999_989}.x{number % 977}.example\n")
         file.write(f"{marker}\n")
     # Old enough that its time tells of a change.
@@ -34,23 +35,21 @@ def stats(running, kind):
     return running.find(event_type="stats", egress__kind=kind)
 
 
-def test_packets_go_on_while_a_million_names_are_read(lab, daemon, tmp_path):
-    write_large(tmp_path / "large.txt", "dest5.com")
+def test_packets_go_on_while_a_large_list_is_read(lab, daemon, tmp_path):
+    write_list(tmp_path / "large.txt", "dest5.com")
     running = daemon(denyLists=with_large(tmp_path))
     assert lab.agent("tls", "93.184.217.5", "dest5.com")["outcome"] == "reset"
     assert lab.agent("tls", "93.184.217.6", "dest6.com")["outcome"] == "ok"
 
-    write_large(tmp_path / "large.txt", "dest6.com")
+    write_list(tmp_path / "large.txt", "dest6.com", ENTRIES)
     running.process.send_signal(signal.SIGHUP)
     running.wait_for(event_type="stats", egress__kind="reloading")
     # Until the new list is in force the old one answers, question after question.
-    answered = []
+    deadline = time.monotonic() + 90
     while not stats(running, "reloaded"):
-        started = time.monotonic()
         (question,) = lab.agent("ask", RESOLVERS[0], "docs-site.org", "A")
         assert question["outcome"] == "ok"
-        answered.append(time.monotonic() - started)
-        assert len(answered) < 2_000
+        assert time.monotonic() < deadline, "the list is not read to its end"
     events = running.events()
     kinds = [event["egress"].get("kind") for event in events if event["event_type"] == "stats"]
     assert kinds.count("reloading") == 1 and "reload-failed" not in kinds
@@ -62,17 +61,16 @@ def test_packets_go_on_while_a_million_names_are_read(lab, daemon, tmp_path):
 
     assert lab.agent("tls", "93.184.217.6", "dest6.com")["outcome"] == "reset"
     assert lab.agent("tls", "93.184.217.5", "dest5.com")["outcome"] == "ok"
-    drop = running.wait_for(event_type="drop", egress__verdict__list__name="large")
+    drop = running.wait_for(event_type="drop", egress__verdict__list__entry="dest6.com")
     assert drop["egress"]["verdict"]["list"]["line"] == ENTRIES
-    assert drop["egress"]["verdict"]["list"]["entry"] == "dest6.com"
 
 
 def test_order_to_stop_is_obeyed_while_a_list_is_read(lab, daemon, tmp_path):
-    write_large(tmp_path / "large.txt", "dest5.com")
+    write_list(tmp_path / "large.txt", "dest5.com")
     running = daemon(denyLists=with_large(tmp_path))
     snapshot = tmp_path / "lists/large.snapshot"
     before = snapshot.stat().st_ino
-    write_large(tmp_path / "large.txt", "dest6.com")
+    write_list(tmp_path / "large.txt", "dest6.com", ENTRIES)
     running.process.send_signal(signal.SIGHUP)
     running.wait_for(event_type="stats", egress__kind="reloading")
     assert running.stop() == 0
@@ -83,15 +81,15 @@ def test_order_to_stop_is_obeyed_while_a_list_is_read(lab, daemon, tmp_path):
 
 
 def test_two_orders_are_two_readings_one_after_the_other(lab, daemon, tmp_path):
-    write_large(tmp_path / "large.txt", "dest5.com")
+    write_list(tmp_path / "large.txt", "dest5.com")
     running = daemon(denyLists=with_large(tmp_path))
-    write_large(tmp_path / "large.txt", "dest6.com")
+    write_list(tmp_path / "large.txt", "dest6.com", ENTRIES)
     running.process.send_signal(signal.SIGHUP)
     running.wait_for(event_type="stats", egress__kind="reloading")
     with open(tmp_path / "names.txt", "a", encoding="ascii") as names:
         names.write("dest7.com\n")
     running.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: len(stats(running, "reloaded")) == 2, 30, "both readings")
+    wait_until(lambda: len(stats(running, "reloaded")) == 2, 90, "both readings")
     assert lab.agent("tls", "93.184.217.7", "dest7.com")["outcome"] == "reset"
 
 

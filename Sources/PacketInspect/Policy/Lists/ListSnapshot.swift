@@ -14,6 +14,7 @@ public final class ListSnapshot: Sendable {
   private let key: (UInt64, UInt64)
   private let namesEnd: Int
   private let slots: Int
+  private let filter: NameFilter
   private let longestProbe: Int
   private let longestName: Int
   private let labels: UInt64
@@ -44,6 +45,7 @@ public final class ListSnapshot: Sendable {
     key = header.key
     namesEnd = header.namesEnd
     slots = header.slots
+    filter = header.filter
     longestProbe = header.longestProbe
     longestName = header.longestName
     labels = header.labels
@@ -76,7 +78,7 @@ public final class ListSnapshot: Sendable {
   public var note: [UInt8] { storage.withBytes { $0.extracting(noteRange).array() } }
 
   /// Bytes of the index over names, which every lookup may touch: those of the file that are worth having in memory.
-  public var index: Range<Int> { namesEnd..<namesEnd + 8 * slots }
+  public var index: Range<Int> { namesEnd..<filter.end }
 
   /// An entry that covers a name.
   public struct NameMatch: Hashable, Sendable {
@@ -93,9 +95,12 @@ public final class ListSnapshot: Sendable {
   }
 
   /// The most specific entry that is `name` or a parent of it.
-  public func match(_ name: HostName) -> NameMatch? {
-    guard slots > 0, name.count > 0 else { return nil }
-    return storage.withBytes { match(name.rawSpan, $0) }
+  public func match(_ name: HostName) -> NameMatch? { match(name: name.rawSpan) }
+
+  /// The same for a name as `HostName` has it: in lower case, without a final dot.
+  public func match(name: RawSpan) -> NameMatch? {
+    guard slots > 0, name.byteCount > 0 else { return nil }
+    return storage.withBytes { match(name, $0) }
   }
 
   /// Ends of a name that may be entries.
@@ -140,15 +145,14 @@ public final class ListSnapshot: Sendable {
   private func longest(_ candidates: inout Candidates, _ bytes: RawSpan, _ text: RawSpan) -> NameMatch? {
     let count = candidates.count
     candidates.count = 0
-    // All slots are asked for before any is looked at: memory brings them at the same time.
-    var slots = InlineArray<8, UInt64>(repeating: 0)
-    for index in 0..<count {
-      slots[index] = bytes.u64(at: namesEnd &+ 8 &* Self.firstSlot(candidates.hashes[index], of: self.slots))
-    }
+    // All words are asked for before any is looked at: memory brings them at the same time.
+    var words = InlineArray<8, UInt64>(repeating: 0)
+    for index in 0..<count { words[index] = bytes.u64(at: filter.offset(of: candidates.hashes[index])) }
     var index = count - 1
     while index >= 0 {
-      let start = candidates.starts[index]
-      if slots[index] != 0, let line = lookUp(candidates.hashes[index], bytes, text, from: start) {
+      let (hash, start) = (candidates.hashes[index], candidates.starts[index])
+      let bits = NameFilter.bits(of: hash)
+      if words[index] & bits == bits, let line = lookUp(hash, bytes, text, from: start) {
         return NameMatch(line: line, length: text.byteCount - start)
       }
       index -= 1

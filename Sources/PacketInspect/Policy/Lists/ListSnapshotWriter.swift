@@ -157,6 +157,9 @@ public struct ListSnapshotWriter {
     let place = target.withBytes { self.place(of: entry, mark, $0) }
     guard let place else { return }
     target.put(mark | UInt64(entry.offset), at: header.slotsStart + 8 * place.slot)
+    let word = header.filter.offset(of: entry.hash)
+    let others = target.withBytes { $0.u64(at: word) }
+    target.put(others | NameFilter.bits(of: entry.hash), at: word)
     header.longestProbe = max(header.longestProbe, place.probe)
     header.labels |= 1 << UInt64(min(entry.labels, 63))
     header.domains += 1

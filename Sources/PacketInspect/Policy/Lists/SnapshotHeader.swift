@@ -123,7 +123,8 @@ struct SnapshotHeader {
 
   // Where the sections begin.
   var slotsStart: Int { namesEnd }
-  var networks4: NetworkSection { NetworkSection(start: slotsStart + 8 * slots, count: intervals4, keyBytes: 4) }
+  var filter: NameFilter { NameFilter(start: slotsStart + 8 * slots, slots: slots) }
+  var networks4: NetworkSection { NetworkSection(start: filter.end, count: intervals4, keyBytes: 4) }
   var networks6: NetworkSection { NetworkSection(start: networks4.end, count: intervals6, keyBytes: 16) }
   var notesStart: Int { networks6.end }
 }

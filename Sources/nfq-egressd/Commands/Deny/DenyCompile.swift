@@ -115,7 +115,11 @@ struct DenyCompile: ParsableCommand {
   private static func line(_ list: LoadedList, nanoseconds: Int64, _ path: String) -> String {
     let milliseconds = max(1, nanoseconds / 1_000_000)
     guard let entries = list.entries else { return "" }
-    let what = "\(list.source.name): \(entries.domains) names, \(entries.networks) networks, \(entries.size) bytes"
+    var what = "\(list.source.name): \(entries.domains) names, \(entries.networks) networks, \(entries.size) bytes"
+    if entries.domains > 0 {
+      let tenths = entries.index.count * 10 / entries.domains
+      what += " (\(tenths / 10).\(tenths % 10) of index a name)"
+    }
     guard list.wasCompiled else { return "\(what), unchanged, ready in \(milliseconds) ms: \(path)" }
     let rate = Int64(list.report.lines) * 1_000 / milliseconds
     return "\(what), made of \(list.report.lines) lines in \(milliseconds) ms (\(rate) a second): \(path)"
