@@ -121,11 +121,12 @@ enum ConfigurationSchema {
     ("store.keepEnded", "30d"),
     ("events", ""),
     ("events.path", "/var/log/nfq-egressd/eve.json"),
+    ("metrics", ""),
+    ("metrics.listen", "none"),
   ]
 
-  private static let notBuilt = [
-    "metrics"
-  ]
+  /// Keys of parts to come; none at present.
+  private static let notBuilt: [String] = []
 
   /// The keys of the mapping at `path` ("" is the top level), by their last part; "*" when any name is allowed.
   static func children(of path: String) -> [String: Key] { childrenByParent[path] ?? [:] }

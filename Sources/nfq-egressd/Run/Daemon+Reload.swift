@@ -61,6 +61,7 @@ extension Daemon {
     if old.store != new.store { keys.append("store") }
     if old.sessions.containers != new.sessions.containers { keys.append("sessions.containers") }
     if old.events != new.events { keys.append("events") }
+    if old.metrics != new.metrics { keys.append("metrics") }
     if old.onFailure.queueFull != new.onFailure.queueFull { keys.append("onFailure.queueFull") }
     return keys
   }
