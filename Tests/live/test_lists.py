@@ -43,7 +43,7 @@ def test_packets_go_on_while_a_large_list_is_read(lab, daemon, tmp_path):
 
     write_list(tmp_path / "large.txt", "dest6.com", ENTRIES)
     running.process.send_signal(signal.SIGHUP)
-    running.wait_for(event_type="stats", egress__kind="reloading")
+    running.wait_for(20, event_type="stats", egress__kind="reloading")
     # Until the new list is in force the old one answers, question after question.
     deadline = time.monotonic() + 90
     while not stats(running, "reloaded"):
@@ -72,7 +72,7 @@ def test_order_to_stop_is_obeyed_while_a_list_is_read(lab, daemon, tmp_path):
     before = snapshot.stat().st_ino
     write_list(tmp_path / "large.txt", "dest6.com", ENTRIES)
     running.process.send_signal(signal.SIGHUP)
-    running.wait_for(event_type="stats", egress__kind="reloading")
+    running.wait_for(20, event_type="stats", egress__kind="reloading")
     assert running.stop() == 0
     assert not stats(running, "reloaded")
     # The snapshot of the last good list is there, and nothing half made.
@@ -85,7 +85,7 @@ def test_two_orders_are_two_readings_one_after_the_other(lab, daemon, tmp_path):
     running = daemon(denyLists=with_large(tmp_path))
     write_list(tmp_path / "large.txt", "dest6.com", ENTRIES)
     running.process.send_signal(signal.SIGHUP)
-    running.wait_for(event_type="stats", egress__kind="reloading")
+    running.wait_for(20, event_type="stats", egress__kind="reloading")
     with open(tmp_path / "names.txt", "a", encoding="ascii") as names:
         names.write("dest7.com\n")
     running.process.send_signal(signal.SIGHUP)
