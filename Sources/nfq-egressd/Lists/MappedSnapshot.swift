@@ -32,7 +32,9 @@ final class MappedSnapshot: SnapshotBytes, @unchecked Sendable {
   static func open(_ path: String, complain: (String) -> Void) -> ListSnapshot? {
     let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard descriptor >= 0 else {
-      if errno != ENOENT, errno != ENOTDIR { unsafe complain("\(path): cannot be opened: \(String(cString: strerror(errno)))") }
+      if errno != ENOENT, errno != ENOTDIR {
+        unsafe complain("\(path): cannot be opened: \(String(cString: strerror(errno)))")
+      }
       return nil
     }
     defer { close(descriptor) }

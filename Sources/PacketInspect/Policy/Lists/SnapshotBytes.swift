@@ -22,6 +22,7 @@ public final class SnapshotArray: SnapshotBytes, Sendable {
   /// With these bytes.
   public init(_ array: [UInt8]) { self.array = array }
 
+  /// Lends all of them.
   public func withBytes<Result, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -41,6 +42,7 @@ public final class SnapshotArrayTarget: SnapshotTarget {
     array.append(contentsOf: repeatElement(0, count: max(0, size - records.count)))
   }
 
+  /// Lends all of them.
   public func withBytes<Result, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -48,9 +50,11 @@ public final class SnapshotArrayTarget: SnapshotTarget {
     return try body(lent.rawSpan)
   }
 
+  /// Puts eight bytes, the highest first.
   public func put(_ value: UInt64, at offset: Int) {
     for index in 0..<8 { array[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(56 - 8 * index)) }
   }
 
+  /// Puts one byte.
   public func put(byte: UInt8, at offset: Int) { array[offset] = byte }
 }
