@@ -172,18 +172,18 @@ def probe(address, port, seconds):
     """Connects each 2 ms, one at a time; prints how long that took in microseconds."""
     ended = []
     signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
-    times, failed = [], 0
+    times, failures = [], {}
     deadline = time.monotonic() + seconds
     while not ended and time.monotonic() < deadline:
         start = time.perf_counter()
         try:
             socket.create_connection((address, port), timeout=5).close()
             times.append((time.perf_counter() - start) * 1e6)
-        except OSError:
-            failed += 1
+        except OSError as error:
+            failures[str(error)] = failures.get(str(error), 0) + 1
         time.sleep(0.002)
     times.sort()
-    print(json.dumps({"connections": len(times), "failed": failed, "p50": times[len(times) // 2],
+    print(json.dumps({"connections": len(times), "failed": sum(failures.values()), "failures": failures, "p50": times[len(times) // 2],
                       "p99": times[int((len(times) - 1) * 0.99)], "max": times[-1]}))
 
 
