@@ -23,7 +23,10 @@ struct Daemon {
   func run() throws {
     var random = SystemRandomNumberGenerator()
     let seed = random.next()
-    let compiler = PolicyCompiler(suffixes: suffixes, seed: seed)
+    var compiler = PolicyCompiler(suffixes: suffixes, seed: seed, making: .whenChanged)
+    let log = log
+    compiler.watch.tell = { log.info("\($0)") }
+    compiler.watch.warn = { log.warning("\($0)") }
     var current = try compiler.compile(file: file, epoch: 1)
     warn(current.loaded)
     let configuration = current.loaded.configuration
@@ -117,22 +120,32 @@ struct Daemon {
     let configuration = current.loaded.configuration
     let mode = configuration.mode.rawValue
     let manager = ServiceManager()
+    let reload = PolicyReload(file, compiler, onEnd: signals.wake)
+    defer { reload.stop() }
+    var ages = ListAges()
     log.info("inspecting queue \(configuration.queues.first), mode \(mode): \(current.loaded.summary)")
     manager.tell(.ready("inspecting, \(current.loaded.summary)"))
     defer { manager.tell(.stopping) }
     var watchdog = Watchdog(manager)
     ring.add(stats("started", [("mode", .text(mode))]))
     var lastStats = WallClock.now()
+    look(at: current.loaded.lists, &ages, ring)
     serving: while true {
       switch signals.wait(seconds: 1) {
       case .stop: break serving
       case .reload:
         manager.tell(.reloading)
         writer.reopen()
-        reload(compiler, &current, policy, ring, learner)
+        ring.add(stats("reloading", []))
+        begin(reload, current)
+      case .look, .none: break
+      }
+      if let (outcome, isWantedAgain) = reload.look() {
+        finish(outcome, &current, policy, ring, learner)
         queue.control.wake()
+        look(at: current.loaded.lists, &ages, ring)
         manager.tell(.ready("inspecting, \(current.loaded.summary)"))
-      case .none: break
+        if isWantedAgain { begin(reload, current) }
       }
       if queue.hasEnded { break }
       watchdog.look(at: queue.control.progress)
@@ -140,7 +153,8 @@ struct Daemon {
       policy.look(at: now)
       if now.since(lastStats) >= Self.statsInterval * 1_000_000_000 {
         lastStats = now
-        ring.add(stats("counters", figures(queue, links, writer, keeper)))
+        look(at: current.loaded.lists, &ages, ring)
+        ring.add(stats("counters", figures(queue, links, writer, keeper, staleLists: ages.count)))
       }
     }
   }
@@ -216,33 +230,6 @@ struct Daemon {
     return watcher
   }
 
-  /// Reads everything again. A bad file keeps the last good policy and says so.
-  private func reload(
-    _ compiler: PolicyCompiler, _ current: inout CompiledPolicy, _ policy: PolicyKeeper, _ ring: HandoverRing<Event>,
-    _ learner: MixLearner?
-  ) {
-    do throws(ConfigurationFaults) {
-      var fresh = try compiler.compile(
-        file: file, epoch: 1, categoryNames: current.snapshot.parts.categories.names)
-      warn(fresh.loaded)
-      for key in needingRestart(current.loaded.configuration, fresh.loaded.configuration) {
-        log.warning("\(file): \(key) has changed: it takes effect at the next start")
-      }
-      learner?.learn(&fresh)
-      current = fresh
-      let epoch = policy.replaceBase(fresh).epoch
-      log.info("reloaded: \(fresh.loaded.summary)")
-      ring.add(
-        stats("reloaded", [("epoch", .count(UInt64(epoch))), ("summary", .text(fresh.loaded.summary))]))
-    } catch {
-      log.error("not reloaded, the last good policy stays in force:\n\(error.description)")
-      ring.add(
-        stats(
-          "reload-failed",
-          [("epoch", .count(UInt64(policy.snapshot.epoch))), ("faults", .count(UInt64(error.faults.count)))]))
-    }
-  }
-
   /// What the store knows of reviewed sessions, for baselines.
   private func makeLearner(_ keeper: StateKeeper, _ ring: HandoverRing<Event>) -> MixLearner {
     let path = keeper.path
@@ -251,34 +238,19 @@ struct Daemon {
     ) { kind, figures in ring.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures))) }
   }
 
-  private func needingRestart(_ old: Configuration, _ new: Configuration) -> [String] {
-    var keys: [String] = []
-    if old.queues != new.queues { keys.append("queues") }
-    if old.marks != new.marks { keys.append("marks") }
-    if old.rules != new.rules { keys.append("rules") }
-    if old.limits != new.limits { keys.append("limits") }
-    if old.control != new.control { keys.append("control") }
-    if old.store != new.store { keys.append("store") }
-    if old.sessions.containers != new.sessions.containers { keys.append("sessions.containers") }
-    if old.events != new.events { keys.append("events") }
-    if old.metrics != new.metrics { keys.append("metrics") }
-    if old.onFailure.queueFull != new.onFailure.queueFull { keys.append("onFailure.queueFull") }
-    return keys
-  }
-
-  private func warn(_ loaded: LoadedConfiguration) {
+  func warn(_ loaded: LoadedConfiguration) {
     for warning in loaded.warnings { log.warning("\(file):\(warning)") }
     if let obstacle = RulesRecord.obstacle(loaded.configuration.rules) {
       log.warning("rules of control groups that are made anew cannot be made again: \(obstacle)")
     }
   }
 
-  private func stats(_ kind: String, _ figures: [(name: String, value: StatValue)]) -> Event {
+  func stats(_ kind: String, _ figures: [(name: String, value: StatValue)]) -> Event {
     Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures))
   }
 
   private func figures(
-    _ queue: RunningQueue, _ links: HandlerLinks, _ writer: EventWriter, _ keeper: StateKeeper?
+    _ queue: RunningQueue, _ links: HandlerLinks, _ writer: EventWriter, _ keeper: StateKeeper?, staleLists: Int = 0
   ) -> [(name: String, value: StatValue)] {
     let inspector = links.published.latest
     let socket = queue.control.counters
@@ -297,7 +269,7 @@ struct Daemon {
       ("queue_missing", socket.missing), ("receive_calls", socket.receiveCalls),
       ("send_calls", socket.sendCalls), ("verdict_errors", socket.verdictErrors + socket.sendErrors),
       ("events_lost", losses.lost), ("events_unwritten", losses.failed),
-      ("store_lag_ms", UInt64(max(0, lag / 1_000_000))),
+      ("store_lag_ms", UInt64(max(0, lag / 1_000_000))), ("lists_stale", UInt64(staleLists)),
     ]
     return counts.map { (name: $0.0, value: .count($0.1)) }
   }
