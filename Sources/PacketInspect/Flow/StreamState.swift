@@ -50,6 +50,16 @@ public struct StreamState: Sendable {
     return assembler.unparsedCount > 0 || assembler.hasGap
   }
 
+  /// True when what comes next is understood only by what came before: whoever meets it without would miss the start of
+  /// a message, or take part of a body for one.
+  var mustBeRemembered: Bool {
+    switch mode {
+    case .settled: false
+    case .search: isUnfinished
+    case .detect, .tls, .http, .chunks, .http2, .socks, .dns: true
+    }
+  }
+
   init(sequence: UInt32) { assembler = StreamAssembler(sequence: sequence) }
 
   mutating func reset(sequence: UInt32) {

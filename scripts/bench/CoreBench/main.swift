@@ -3,7 +3,7 @@ import TestSupport
 
 /// Measures the core and prints samples as JSON: scripts/bench.sh runs it and does the statistics.
 let usage =
-  "usage: CoreBench REPETITIONS [parse|inspect|crowded] | CoreBench SESSIONS memory | CoreBench PASSES worst CAPTURES [FUZZ-INPUTS]"
+  "usage: CoreBench REPETITIONS [parse|inspect|crowded] | CoreBench SESSIONS memory | CoreBench PASSES flows | CoreBench PASSES worst CAPTURES [FUZZ-INPUTS]"
 
 func fail(_ message: String, _ status: Int32) -> Never {
   print(message)
@@ -19,6 +19,10 @@ let parts = arguments.count == 3 ? [arguments[2]] : ["parse", "inspect", "crowde
 guard let suffixes = SystemSuffixes() else { fail("CoreBench: no public suffix list here (package publicsuffix)", 1) }
 if arguments.count == 3, arguments[2] == "memory" {
   print(MemoryBench.run(sessions: repetitions, destinations: 200, suffixes: suffixes))
+  exit(0)
+}
+if arguments.count == 3, arguments[2] == "flows" {
+  print(FlowBench.run(passes: repetitions, suffixes: suffixes))
   exit(0)
 }
 if arguments.count > 3 {
