@@ -31,18 +31,12 @@ public struct FlowTable: Sendable {
     var share: Int32
   }
 
-  /// Places that are asked for at once, so that a growing slab is not copied while packets wait: address space only,
-  /// until flows fill it. Larger tables than this double from there.
-  private static let reserved = 1 << 20
-
   /// The cap (`limits.flows`).
   public let capacity: Int
   private let seed: UInt64
   private var nodes: ContiguousArray<Node> = []
   private var free: Int32 = -1
-  private var buckets: [Int32]
-  /// The size of the buckets when the round of splits began, a power of two, less one.
-  private var mask = 1_023
+  private var buckets: SplittingBuckets
   private var shares = FlowShares()
   private var nextID: UInt64
   private var sweep = 0
@@ -58,9 +52,9 @@ public struct FlowTable: Sendable {
     self.capacity = max(1, capacity)
     self.seed = seed
     nextID = firstID
-    buckets = Array(repeating: -1, count: mask + 1)
-    nodes.reserveCapacity(min(self.capacity, Self.reserved))
-    buckets.reserveCapacity(min(max(self.capacity, mask + 1), Self.reserved))
+    buckets = SplittingBuckets(capacity: capacity)
+    // Asked for at once, so that a growing slab is not copied while packets wait: address space, until flows fill it.
+    nodes.reserveCapacity(min(self.capacity, SplittingBuckets.reserved))
   }
 
   /// The state at an index that `find` or `insert` gave and `remove` has not taken back.
@@ -258,12 +252,7 @@ public struct FlowTable: Sendable {
   // MARK: Buckets
 
   @inline(__always)
-  private func bucket(of key: FlowKey) -> Int {
-    let hash = Int(truncatingIfNeeded: key.hash(seed: seed))
-    let place = hash & mask
-    // Those before the split have been divided in two.
-    return place < buckets.count - mask - 1 ? hash & (mask << 1 | 1) : place
-  }
+  private func bucket(of key: FlowKey) -> Int { buckets.place(of: key.hash(seed: seed)) }
 
   private mutating func chain(_ index: Int32, to bucket: Int) {
     nodes[Int(index)].next = buckets[bucket]
@@ -272,15 +261,11 @@ public struct FlowTable: Sendable {
 
   /// Adds a bucket, and divides with it the one whose turn it is.
   private mutating func splitBucket() {
-    let divided = buckets.count - mask - 1
-    var index = buckets[divided]
-    buckets[divided] = -1
-    buckets.append(-1)
+    var index = buckets.split()
     while index >= 0 {
       let next = nodes[Int(index)].next
       chain(index, to: bucket(of: nodes[Int(index)].state.key))
       index = next
     }
-    if buckets.count == 2 * (mask + 1) { mask = mask << 1 | 1 }
   }
 }

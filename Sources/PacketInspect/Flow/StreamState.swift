@@ -121,28 +121,6 @@ struct StreamPool: Sendable {
   }
 }
 
-/// The name a flow claimed, kept while the flow lives so that a changed policy can judge it again.
-struct FlowNames: Sendable {
-  private var names: ContiguousArray<(bytes: [UInt8], claim: Claim)> = []
-  private var free: [Int32] = []
-
-  subscript(index: Int32) -> (bytes: [UInt8], claim: Claim) { names[Int(index)] }
-
-  mutating func take(_ name: HostName, _ claim: Claim) -> Int32 {
-    if let index = free.popLast() {
-      names[Int(index)] = (name.bytes, claim)
-      return index
-    }
-    names.append((name.bytes, claim))
-    return Int32(names.count - 1)
-  }
-
-  mutating func release(_ index: Int32) {
-    names[Int(index)].bytes = []
-    free.append(index)
-  }
-}
-
 /// How a flow came by its name.
 public enum Claim: UInt8, Sendable {
   /// TLS server_name.

@@ -9,7 +9,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var flows: FlowTable
   var streams = StreamPool()
   var quic = QUICPool()
-  var names = FlowNames()
+  var names: FlowNames
   var deadlines: NamelessDeadlines
   var memory = NameMemory()
   var resolved: ResolvedNames
@@ -70,6 +70,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     self.seed = seed
     flows = FlowTable(capacity: limits.flows, seed: seed, firstID: firstFlowID)
     flows.passEpoch = policy.epoch
+    names = FlowNames(seed: seed)
     deadlines = NamelessDeadlines(capacity: limits.flows)
     questions = OutstandingQuestions(seed: seed)
     resolved = ResolvedNames(seed: seed)

@@ -7,6 +7,8 @@ enum ControlCommand: Sendable, Equatable {
   /// All sessions, or those of one agent type.
   case list(agentType: String?)
   case show(String)
+  /// How queue and tables are. Answered by the `ControlService`, not on the queue's thread.
+  case status
   case extend(String, by: Int)
   /// A reviewer has looked at a session's shift of mix; who and why is for the record.
   case release(String, OverlayAuthor)
@@ -36,7 +38,7 @@ extension ControlCommand {
     switch self {
     case .start(let registration): registration.id
     case .end(let id): id
-    case .list, .show, .extend, .release, .benign, .settle, .overlay: nil
+    case .list, .show, .status, .extend, .release, .benign, .settle, .overlay: nil
     }
   }
 
@@ -60,7 +62,7 @@ extension ControlCommand {
         let found = try inspector.mixContacts(of: id)
         return .benign(found.overview, contacts: found.contacts)
       case .settle(let id): return .lives(inspector.sessions.index(of: id) != nil)
-      case .overlay: return .lives(false)
+      case .overlay, .status: return .lives(false)
       }
     } catch {
       return .failed(error)

@@ -18,12 +18,14 @@ final class ControlDesk {
 
   /// Begins to serve commands, which `queue` carries out, or `keeper` where they are about overlays.
   func open(
-    for queue: QueueControl, keeper: PolicyKeeper, suffixes: PublicSuffixes
+    for queue: QueueControl, keeper: PolicyKeeper, suffixes: PublicSuffixes,
+    status: @escaping @Sendable () -> ControlStatus
   ) throws(ControlListener.Failure) {
     let execute = { @Sendable [mailbox] (command: ControlCommand) in
       mailbox.perform(command, milliseconds: ControlServer.commandMilliseconds) { queue.wake() }
     }
     var service = ControlService(execute: execute)
+    service.status = status
     service.reader.isRegistrySuffix = { suffixes.isRegistrySuffix($0) }
     service.overlays = OverlayDesk(keeper: keeper) { session in
       guard case .lives(let lives) = execute(.settle(session)) else { return nil }
