@@ -27,11 +27,22 @@ SESSION = "live-1"
 WEB_LOG, RESOLVER_LOG = "nginx-access.json", "unbound-true.log"
 # A refusal is felt at once; everything slower than this is a timeout in disguise.
 AT_ONCE_MS = 200
+FAILED = pytest.StashKey[bool]()
+# Lines of a daemon's events and log that are shown when its test failed.
+LAST_WORDS = 40
 
 
 def pytest_configure(config):
     """The one marker of these tests."""
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Keeps how the test went for the fixtures that are ended after it."""
+    outcome = yield
+    if call.when == "call":
+        item.stash[FAILED] = outcome.get_result().failed
 
 
 class Lab:
@@ -67,6 +78,11 @@ class Lab:
         start = time.monotonic()
         result = self.run("agent", "curl", "-sS", "--max-time", "5", *words, timeout=timeout, check=False)
         return result.returncode, (time.monotonic() - start) * 1000, result.stdout
+
+    def cut_connections(self):
+        """Ends what agents left open, or the next test's daemon would see its last words sent again, and count them."""
+        for namespace in ("agent", "host"):
+            self.run(namespace, "ss", "--kill", "--tcp", "--no-header", "state", "connected", check=False)
 
     def mark(self):
         """Forgets what the servers saw so far."""
@@ -212,6 +228,11 @@ class Daemon:
         self.process.send_signal(number)
         return self.process.wait(seconds)
 
+    def last_words(self):
+        """The end of its events and log."""
+        texts = [path.read_text(errors="replace") for path in (self.events_path, self.log_path) if path.exists()]
+        return "\n".join(line for text in texts for line in text.splitlines()[-LAST_WORDS:])
+
     def end(self):
         """Ends it whatever state it is in."""
         if self.process is not None:
@@ -273,7 +294,7 @@ def install_rules(lab, on_failure="closed"):
 
 
 @pytest.fixture
-def daemon(lab, tmp_path):
+def daemon(lab, tmp_path, request):
     """A function that installs the rules and starts a daemon; its keywords change the configuration's top level."""
     started = []
 
@@ -291,5 +312,8 @@ def daemon(lab, tmp_path):
     finally:
         for instance in started:
             instance.end()
+            if request.node.stash.get(FAILED, False):
+                print(instance.last_words())
         if started:
             setup_rules(lab, "remove")
+            lab.cut_connections()

@@ -12,7 +12,7 @@ PACKAGES_RUN=(publicsuffix iptables iproute2 procps conntrack kmod)
 # shellcheck disable=SC2034
 PACKAGES_LAB=(iproute2 iptables procps kmod ethtool unbound nginx-light openssl curl bind9-dnsutils python3)
 # shellcheck disable=SC2034
-PACKAGES_TEST=(knot-dnsutils python3-pytest nftables shellcheck podman crun runc netavark aardvark-dns busybox-static)
+PACKAGES_TEST=(knot-dnsutils prometheus python3-pytest nftables shellcheck podman crun runc netavark aardvark-dns busybox-static)
 # shellcheck disable=SC2034
 PACKAGES_CAPTURE=(tcpdump python3-venv)
 

@@ -149,6 +149,7 @@ extension Inspector {
   /// A flag with a number of its own.
   mutating func flag(_ kind: FlagKind, _ summary: String, _ evidence: [FlagEvidence]) -> ReviewFlag {
     defer { nextFlagID &+= 1 }
+    flagCounts[kind, default: 0] &+= 1
     return ReviewFlag(id: nextFlagID, kind: kind, summary: summary, evidence: evidence)
   }
 

@@ -94,6 +94,16 @@ extension Inspector {
   /// All sessions that live.
   public func sessionOverviews() -> [SessionOverview] { sessions.indices.map { sessions[$0].overview } }
 
+  /// What the sessions that live come to, by agent type, in the types' order.
+  public func typeFigures() -> [TypeFigures] {
+    var found: [String: TypeFigures] = [:]
+    for index in sessions.indices {
+      let type = sessions[index].agentType
+      found[type, default: TypeFigures(agentType: type)].add(sessions[index])
+    }
+    return found.values.sorted { $0.agentType < $1.agentType }
+  }
+
   /// Gives every session the budgets of the present policy, which otherwise it gets at its next packet: for a look at
   /// them.
   public mutating func refreshSessions() {

@@ -4,12 +4,16 @@ extension Inspector {
   private static var sweepSlots: Int { 4_096 }
   /// Time between sweeps in nanoseconds: replay ticks before each packet, and must not look at the table for each.
   private static var sweepInterval: Int64 { 100_000_000 }
+  /// Packets without payload that a connection older than the daemon may send before it counts: what closes it, resets
+  /// of what the server still says, a few probes whether it lives.
+  private static var remnantPackets: UInt32 { 8 }
 
   /// Does what is due by `now` without a packet: flows that never said a name are charged to their address, flows
   /// long idle are forgotten. Call it at least every 100 ms, and in replay before each packet.
   public mutating func tick<Sink: EventSink>(now: Timestamp, into sink: inout Sink) {
     while let due = deadlines.popDue(at: now) {
-      guard flows.isUsed(due.flow), flows[due.flow].id == due.id, !flows[due.flow].isCharged else { continue }
+      guard flows.isUsed(due.flow), flows[due.flow].id == due.id, !flows[due.flow].isCharged, !isRemnant(due.flow)
+      else { continue }
       chargeSilent(due.flow, now, &sink)
     }
     if let lastSweep, now >= lastSweep, now.since(lastSweep) < Self.sweepInterval { return }
@@ -50,7 +54,7 @@ extension Inspector {
   /// Forgets a flow, after charging it if it never said a name, and tells its size.
   mutating func end<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
     let mayOweName = flows[index].key.proto == IPProtocol.tcp.rawValue || flows[index].quic >= 0
-    if mayOweName, !flows[index].isCharged { chargeSilent(index, now, &sink) }
+    if mayOweName, !flows[index].isCharged, !isRemnant(index) { chargeSilent(index, now, &sink) }
     endTraffic(index, now, &sink)
     if flows.isWithKernel(index) {
       flows[index].accounting = .lowerBound
@@ -66,6 +70,13 @@ extension Inspector {
     releaseQUIC(index)
     if flow.name >= 0 { names.release(flow.name) }
     flows.remove(index)
+  }
+
+  /// True for what is left of a connection that the daemon did not see begin: its contact is over, and counting its
+  /// end would charge each restart with an address for every connection that was open.
+  private func isRemnant(_ index: Int32) -> Bool {
+    let flow = flows[index]
+    return flow.isMidstream && flow.traffic.sent == 0 && flow.clientPackets < Self.remnantPackets
   }
 
   /// Charges a flow that has said no name in its time, or to its end: TCP, or QUIC whose hello is incomplete.

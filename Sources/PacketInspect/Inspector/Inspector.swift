@@ -21,6 +21,10 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   public internal(set) var sessions = SessionTable()
   /// What was done so far.
   public internal(set) var counters = InspectorCounters()
+  /// Packets by verdict and reason.
+  public private(set) var verdicts = VerdictCounts()
+  /// Flags raised, by kind.
+  public internal(set) var flagCounts: [FlagKind: UInt64] = [:]
 
   /// What the host knows of senders; nil in replay.
   public var evidence: (any SessionEvidence)?
@@ -115,6 +119,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     case .drop: counters.dropped &+= 1
     case .reject: counters.rejected &+= 1
     }
+    verdicts.count(verdict.action, verdict.reason)
     return Decision(verdict, mayPass: mayPass, isPending: verdict.reason == .pendingAttribution)
   }
 

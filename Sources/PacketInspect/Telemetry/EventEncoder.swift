@@ -3,6 +3,7 @@
 public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
   private let digest: Digest
   private let names: NameText
+  private let flows = FlowTexts()
 
   /// An encoder; the digests are for JA4 and the Community ID, `names` writes host names as they may be shown.
   public init(digest: Digest, names: NameText) {
@@ -12,27 +13,40 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
 
   /// One line, with its line feed.
   public func line(_ event: Event) -> [UInt8] {
-    var json = JSONWriter()
+    var bytes: [UInt8] = []
+    write(event, to: &bytes)
+    return bytes
+  }
+
+  /// Adds one line, with its line feed, to `bytes`.
+  public func write(_ event: Event, to bytes: inout [UInt8]) {
+    var json = JSONWriter(taking: &bytes)
+    defer { json.release(to: &bytes) }
     json.open()
-    json.member("timestamp", event.time.eveText)
+    json.member("timestamp", event.time)
     json.member("event_type", event.body.typeName)
     if let flow = event.flow { write(flow, into: &json) }
     write(event.body, event.redaction, into: &json)
     writeEgress(event, into: &json)
     json.close()
     json.newline()
-    return json.bytes
   }
 
   private func write(_ flow: EventFlow, into json: inout JSONWriter) {
+    json.members(flows.text(of: flow, else: text(of:)))
+  }
+
+  private func text(of flow: EventFlow) -> [UInt8] {
+    var json = JSONWriter()
     json.member("flow_id", flow.id)
     let hasPorts = flow.proto == IPProtocol.tcp.rawValue || flow.proto == IPProtocol.udp.rawValue
-    json.member("src_ip", (flow.isReply ? flow.server : flow.client).description)
+    json.member("src_ip", flow.isReply ? flow.server : flow.client)
     if hasPorts { json.member("src_port", flow.isReply ? flow.serverPort : flow.clientPort) }
-    json.member("dest_ip", (flow.isReply ? flow.client : flow.server).description)
+    json.member("dest_ip", flow.isReply ? flow.client : flow.server)
     if hasPorts { json.member("dest_port", flow.isReply ? flow.clientPort : flow.serverPort) }
     json.member("proto", Self.name(ofProtocol: flow.proto))
     if hasPorts { json.member("community_id", CommunityID.text(flow, digest: digest)) }
+    return json.bytes
   }
 
   private func write(_ body: EventBody, _ redaction: LabelRedaction, into json: inout JSONWriter) {
@@ -64,12 +78,12 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
   }
 
   private func write(
-    _ message: DNSMessage, _ redaction: LabelRedaction, type: StaticString, into json: inout JSONWriter
+    _ message: DNSMessage, _ redaction: LabelRedaction, type: String, into json: inout JSONWriter
   ) {
     json.key("dns")
     json.open()
     json.member("version", 3)
-    json.member("type", String(describing: type))
+    json.member("type", type)
     json.member("tx_id", 0)
     json.member("id", message.id)
     if message.isResponse { json.member("rcode", DNSNames.responseCode(message.responseCode)) }
@@ -77,7 +91,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     json.openArray()
     for question in message.questions {
       json.open()
-      json.member("rrname", names.text(question.name, redaction))
+      names.write(question.name, redaction, as: "rrname", into: &json)
       json.member("rrtype", DNSNames.type(question.type))
       json.close()
     }
@@ -87,12 +101,12 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
       json.openArray()
       for answer in message.answers {
         json.open()
-        json.member("rrname", names.text(answer.name, redaction))
+        names.write(answer.name, redaction, as: "rrname", into: &json)
         json.member("rrtype", DNSNames.type(answer.type))
         json.member("ttl", answer.timeToLive)
         switch answer.data {
-        case .address(let address): json.member("rdata", address.description)
-        case .alias(let name): json.member("rdata", names.text(name, redaction))
+        case .address(let address): json.member("rdata", address)
+        case .alias(let name): names.write(name, redaction, as: "rdata", into: &json)
         case .service, .other: break
         }
         json.close()
@@ -105,7 +119,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
   private func write(_ hello: ClientHello, _ redaction: LabelRedaction, into json: inout JSONWriter) {
     json.key("tls")
     json.open()
-    if let name = hello.serverName { json.member("sni", names.text(name, redaction)) }
+    if let name = hello.serverName { names.write(name, redaction, as: "sni", into: &json) }
     json.member("ja4", JA4.fingerprint(hello, transport: "t", digest: digest))
     if !hello.alpn.isEmpty {
       json.key("client_alpns")
@@ -122,7 +136,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     json.open()
     json.member("version", QUICVersion.text(version))
     if let hello {
-      if let name = hello.serverName { json.member("sni", names.text(name, redaction)) }
+      if let name = hello.serverName { names.write(name, redaction, as: "sni", into: &json) }
       json.member("ja4", JA4.fingerprint(hello, transport: "q", digest: digest))
       if !hello.alpn.isEmpty {
         json.key("extensions")
@@ -146,7 +160,7 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
   private func write(_ head: HTTPRequestHead, _ redaction: LabelRedaction, into json: inout JSONWriter) {
     json.key("http")
     json.open()
-    if let name = head.destinationName { json.member("hostname", names.text(name, redaction)) }
+    if let name = head.destinationName { names.write(name, redaction, as: "hostname", into: &json) }
     if let port = head.port { json.member("http_port", port) }
     json.member("http_method", names.text(ofWord: head.method, isRegistered: HTTPMethod.isKnown(head.method)))
     json.member("protocol", head.isHTTP2 ? "HTTP/2" : "HTTP/1.\(head.minorVersion)")
@@ -160,8 +174,8 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
     json.member("pkts_toclient", summary.packetsToClient)
     json.member("bytes_toserver", summary.bytesToServer)
     json.member("bytes_toclient", summary.bytesToClient)
-    json.member("start", summary.start.eveText)
-    json.member("end", summary.end.eveText)
+    json.member("start", summary.start)
+    json.member("end", summary.end)
     json.member("age", max(0, summary.end.since(summary.start) / 1_000_000_000))
     json.close()
   }
@@ -286,14 +300,14 @@ public struct EventEncoder<Digest: SHA256Digest & SHA1Digest> {
   }
 
   private func write(_ name: String, _ value: StatValue, into json: inout JSONWriter) {
-    json.key(name)
+    json.key(foreign: name)
     switch value {
     case .count(let count): json.value(count)
     case .text(let text): json.value(text)
     case .categories(let figures):
       json.open()
       for category in figures {
-        json.key(category.name)
+        json.key(foreign: category.name)
         json.open()
         json.member("contacts", category.contacts)
         json.member("destinations", category.destinations)

@@ -16,6 +16,16 @@ public struct NameText: Sendable {
     return hash.redacted(name, registrable: registrable(name), redaction)
   }
 
+  /// Writes the name as `text` has it.
+  func write(_ name: HostName, _ redaction: LabelRedaction, as key: String, into json: inout JSONWriter) {
+    json.key(key)
+    guard redaction != .never, redaction == .all || mayBeEncoded(name) else {
+      if name.hasOddBytes { json.value(name.text) } else { json.value(ordinary: name) }
+      return
+    }
+    json.value(hash.redacted(name, registrable: registrable(name), redaction))
+  }
+
   /// The shape of a name.
   public func shape(_ name: HostName) -> NameShape { NameShape(name, registrable: registrable(name)) }
 

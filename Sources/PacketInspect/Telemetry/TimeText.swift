@@ -1,18 +1,32 @@
 extension Timestamp {
   /// EVE's form: `2026-11-22T16:05:32.123456+0000`, UTC, microseconds.
   public var eveText: String {
+    var text: [UInt8] = []
+    appendEVE(to: &text)
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  /// Adds EVE's form to bytes.
+  func appendEVE(to text: inout [UInt8]) {
     let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
     let borrow = rest < 0
     let whole = borrow ? seconds - 1 : seconds
     let micro = (borrow ? rest + 1_000_000_000 : rest) / 1_000
     let (day, second) = Self.floorDivide(whole, 86_400)
     let date = Self.civil(fromDay: day)
-    func pad(_ value: Int64, _ width: Int) -> String {
-      let text = String(value)
-      return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
+    // Of the years that nanoseconds reach none is negative.
+    func add(_ value: Int64, _ width: Int, _ separator: UInt8) {
+      text.append(decimal: value.magnitude, width: width)
+      text.append(separator)
     }
-    let clock = "\(pad(second / 3600, 2)):\(pad(second / 60 % 60, 2)):\(pad(second % 60, 2)).\(pad(micro, 6))"
-    return "\(pad(date.year, 4))-\(pad(date.month, 2))-\(pad(date.day, 2))T\(clock)+0000"
+    add(date.year, 4, UInt8(ascii: "-"))
+    add(date.month, 2, UInt8(ascii: "-"))
+    add(date.day, 2, UInt8(ascii: "T"))
+    add(second / 3600, 2, UInt8(ascii: ":"))
+    add(second / 60 % 60, 2, UInt8(ascii: ":"))
+    add(second % 60, 2, UInt8(ascii: "."))
+    add(micro, 6, UInt8(ascii: "+"))
+    text.append(contentsOf: "0000".utf8)
   }
 
   private static func floorDivide(_ value: Int64, _ by: Int64) -> (Int64, Int64) {

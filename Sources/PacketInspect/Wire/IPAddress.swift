@@ -59,23 +59,50 @@ public struct IPAddress: Hashable, Sendable {
 extension IPAddress: CustomStringConvertible {
   /// Dotted quad, or RFC 5952 text.
   public var description: String {
-    if isIPv4 {
-      return "\(v4 >> 24).\(v4 >> 16 & 0xff).\(v4 >> 8 & 0xff).\(v4 & 0xff)"
+    var text: [UInt8] = []
+    text.append(address: self)
+    return String(decoding: text, as: UTF8.self)
+  }
+}
+
+extension [UInt8] {
+  /// Adds an address as its description has it.
+  mutating func append(address: IPAddress) {
+    if address.isIPv4 { return append(dottedQuad: address.v4) }
+    if address.high == 0, address.low >> 32 == 0xffff {
+      append(contentsOf: "::ffff:".utf8)
+      return append(dottedQuad: UInt32(truncatingIfNeeded: address.low))
     }
-    if high == 0, low >> 32 == 0xffff { return "::ffff:\(IPAddress(v4: UInt32(truncatingIfNeeded: low)))" }
-    let groups = (0..<8).map { UInt16(truncatingIfNeeded: ($0 < 4 ? high : low) >> UInt64(48 - 16 * ($0 % 4))) }
+    func group(_ index: Int) -> UInt16 {
+      UInt16(truncatingIfNeeded: (index < 4 ? address.high : address.low) >> UInt64(48 - 16 * (index % 4)))
+    }
     // RFC 5952 section 4.2: the longest run of two or more zero groups, the first of equals, becomes "::".
     var best = 0..<0
     var start = 0
     while start < 8 {
       var end = start
-      while end < 8, groups[end] == 0 { end += 1 }
+      while end < 8, group(end) == 0 { end += 1 }
       if end - start >= 2, end - start > best.count { best = start..<end }
-      start = max(end, start + 1)
+      start = Swift.max(end, start + 1)
     }
-    func join(_ part: ArraySlice<UInt16>) -> String { part.map { String($0, radix: 16) }.joined(separator: ":") }
-    guard !best.isEmpty else { return join(groups[...]) }
-    return join(groups[..<best.lowerBound]) + "::" + join(groups[best.upperBound...])
+    var index = 0
+    while index < 8 {
+      if index == best.lowerBound, !best.isEmpty {
+        append(contentsOf: "::".utf8)
+        index = best.upperBound
+      } else {
+        if index > 0, index != best.upperBound || best.isEmpty { append(UInt8(ascii: ":")) }
+        append(hexadecimal: group(index))
+        index += 1
+      }
+    }
+  }
+
+  private mutating func append(dottedQuad value: UInt32) {
+    for shift: UInt32 in [24, 16, 8, 0] {
+      append(decimal: UInt64(value >> shift & 0xff))
+      if shift > 0 { append(UInt8(ascii: ".")) }
+    }
   }
 }
 

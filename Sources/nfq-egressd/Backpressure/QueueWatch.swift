@@ -21,6 +21,8 @@ final class QueueWatch: Sendable {
     /// Nil where the rules cannot be read.
     var rules: RuleCounters?
     var figures = UninspectedAccount.Figures()
+    /// Flags raised.
+    var flags: UInt64 = 0
   }
 
   private let number: UInt16
@@ -83,7 +85,10 @@ final class QueueWatch: Sendable {
       }
       if isReport {
         let now = WallClock.now()
-        report(status.figures, since: told, from: toldAt, to: now)
+        if report(status.figures, since: told, from: toldAt, to: now) {
+          status.flags += 1
+          published.withLock { $0 = status }
+        }
         told = status.figures
         toldAt = now
         let isDue = looks > 0 && looks % (Self.looksPerReport * Self.reportsPerEvent) == 0
@@ -98,11 +103,12 @@ final class QueueWatch: Sendable {
 
   private func statistics() -> QueueStatistics? { QueueStatistics.read()?.first { $0.queue == number } }
 
+  /// Tells of what was not inspected in an interval; true when it is flagged.
   private func report(
     _ now: UninspectedAccount.Figures, since before: UninspectedAccount.Figures, from: Timestamp, to: Timestamp
-  ) {
+  ) -> Bool {
     let (passed, dropped, cut) = (now.passed - before.passed, now.dropped - before.dropped, now.cut - before.cut)
-    guard passed > 0 || dropped > 0 || cut > 0 else { return }
+    guard passed > 0 || dropped > 0 || cut > 0 else { return false }
     let seconds = UInt64(max(0, to.since(from) + 999_999_999) / 1_000_000_000)
     record(
       Event(
@@ -116,7 +122,7 @@ final class QueueWatch: Sendable {
     log.warning(
       "within \(seconds) s \(passed) packets passed uninspected, \(dropped) were dropped for want of room, \(cut) came cut short"
     )
-    guard passed > 0 || cut > 0 else { return }
+    guard passed > 0 || cut > 0 else { return false }
     let flag = ReviewFlag(
       // As the inspector's, which count from the second of the start: no second has so many.
       id: UInt64(max(0, to.nanoseconds / 1_000_000_000)) << 20, kind: .unobserved,
@@ -126,6 +132,7 @@ final class QueueWatch: Sendable {
         FlagEvidence("seconds", Int(clamping: seconds)),
       ])
     record(Event(time: to, body: .alert(flag)))
+    return true
   }
 
   private static func figures(_ status: Status, _ length: UInt32) -> [(name: String, value: StatValue)] {

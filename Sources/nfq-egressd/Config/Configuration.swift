@@ -31,6 +31,7 @@ struct Configuration: Sendable, Equatable {
   var control = Control()
   var store = Store()
   var events = Events()
+  var metrics = Metrics()
 
   /// What `trustedResolvers` is when the file does not say.
   static let defaultTrustedResolvers: [TrustedResolverSource] = [.system, .wellKnown]
@@ -151,6 +152,11 @@ struct Configuration: Sendable, Equatable {
   struct Events: Sendable, Equatable {
     /// The file that gets one JSON object a line; `-` is standard output.
     var path = "/var/log/nfq-egressd/eve.json"
+  }
+
+  struct Metrics: Sendable, Equatable {
+    /// Where metrics are served to a scraper; nil for nowhere.
+    var listen: ListenAddress?
   }
 }
 

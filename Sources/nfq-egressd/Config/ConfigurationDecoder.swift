@@ -35,6 +35,7 @@ struct ConfigurationDecoder {
       if let path = top.mapping("events")?["path"], let text = self.path(path, "a path, or '-' for standard output") {
         result.configuration.events.path = text
       }
+      decodeMetrics(top, &result.configuration)
     }
     // Repeated keys below a key that was not looked into.
     for duplicate in root.log.duplicates.values {
@@ -44,6 +45,18 @@ struct ConfigurationDecoder {
           message: "given twice; keep one of them"))
     }
     return result
+  }
+
+  private func decodeMetrics(_ top: ConfigurationMapping, _ configuration: inout Configuration) {
+    guard let value = top.mapping("metrics")?["listen"], let text = value.text("an address and a port") else { return }
+    guard text != "none" else {
+      configuration.metrics.listen = nil
+      return
+    }
+    guard let address = ListenAddress(text) else {
+      return value.fault("must be an address and a port, such as 127.0.0.1:9478 or '[::1]:9478', or none")
+    }
+    configuration.metrics.listen = address
   }
 
   private func decodeQueueing(_ top: ConfigurationMapping, _ configuration: inout Configuration) {

@@ -120,11 +120,12 @@ enum ConfigurationSchema {
     ("store.keepEnded", "30d"),
     ("events", ""),
     ("events.path", "/var/log/nfq-egressd/eve.json"),
+    ("metrics", ""),
+    ("metrics.listen", "none"),
   ]
 
   private static let notBuilt = [
-    "denyLists[].maxAge",
-    "metrics",
+    "denyLists[].maxAge"
   ]
 
   /// The keys of the mapping at `path` ("" is the top level), by their last part; "*" when any name is allowed.

@@ -80,6 +80,8 @@ struct EffectivePolicy {
     add(1, "keepEnded: \(configuration.store.keepEnded?.description ?? "never")")
     add(0, "events:")
     add(1, "path: \(scalar(configuration.events.path))")
+    add(0, "metrics:")
+    add(1, "listen: \(configuration.metrics.listen.map { scalar($0.description) } ?? "none")")
   }
 
   private mutating func write(_ mix: AgentType.Mix) {

@@ -16,6 +16,8 @@ enum ControlCommand: Sendable, Equatable {
   case benign(String, OverlayAuthor)
   /// Whether a session lives. What was put into the policy before is in force when it is answered.
   case settle(String)
+  /// What sessions come to by agent type: for metrics, not spoken on the socket.
+  case types
   /// Carried out by the `OverlayDesk`, not on the queue's thread.
   case overlay(OverlayCommand)
 }
@@ -26,6 +28,7 @@ enum ControlOutcome: Sendable {
   case sessions([SessionOverview])
   case detail(SessionDetail)
   case lives(Bool)
+  case types([TypeFigures])
   case released(SessionOverview, wasHeld: Bool)
   /// Contacts by category name.
   case benign(SessionOverview, contacts: [String: UInt64])
@@ -38,7 +41,7 @@ extension ControlCommand {
     switch self {
     case .start(let registration): registration.id
     case .end(let id): id
-    case .list, .show, .status, .extend, .release, .benign, .settle, .overlay: nil
+    case .list, .show, .status, .extend, .release, .benign, .settle, .types, .overlay: nil
     }
   }
 
@@ -62,6 +65,9 @@ extension ControlCommand {
         let found = try inspector.mixContacts(of: id)
         return .benign(found.overview, contacts: found.contacts)
       case .settle(let id): return .lives(inspector.sessions.index(of: id) != nil)
+      case .types:
+        inspector.refreshSessions()
+        return .types(inspector.typeFigures())
       case .overlay, .status: return .lives(false)
       }
     } catch {
@@ -84,6 +90,7 @@ extension ControlResponse {
       cgroups = detail.cgroups
       mix = detail.mix.map { ControlMix($0) }
     case .lives(let lives): self.lives = lives
+    case .types: break
     case .released(let overview, let wasHeld):
       session = ControlSession(overview)
       self.wasHeld = wasHeld

@@ -7,6 +7,7 @@ final class QueueControl: Sendable {
   private let stopping = Atomic(false)
   private let waker: QueueWaker?
   private let published = Mutex(QueueCounters())
+  private let publishedLatency = Mutex(VerdictLatency())
 
   init(waker: QueueWaker?) { self.waker = waker }
 
@@ -22,13 +23,19 @@ final class QueueControl: Sendable {
   /// The counts as of the last tick.
   var counters: QueueCounters { published.withLock { $0 } }
 
+  /// How long verdicts took, as of the last tick.
+  var latency: VerdictLatency { publishedLatency.withLock { $0 } }
+
   /// The queue has ended.
   fileprivate func retire() { waker?.retire() }
 
   fileprivate var isStopping: Bool { stopping.load(ordering: .acquiring) }
 
   /// Never waits: when a reader is just there, the next tick publishes.
-  fileprivate func publish(_ counters: QueueCounters) { _ = published.withLockIfAvailable { $0 = counters } }
+  fileprivate func publish(_ counters: QueueCounters, _ latency: VerdictLatency) {
+    _ = published.withLockIfAvailable { $0 = counters }
+    _ = publishedLatency.withLockIfAvailable { $0 = latency }
+  }
 
   fileprivate func publishLast(_ counters: QueueCounters) { published.withLock { $0 = counters } }
 }
@@ -42,6 +49,7 @@ struct QueueLoop<Handler: PacketHandler>: ~Copyable {
   private let control: QueueControl
   private let tickInterval: Int64
   private var lastTick = WallClock.now()
+  private var latency = VerdictLatency()
 
   /// How long a stop may go on receiving. Only a flood reaches it: a full queue takes a fraction of a second.
   private static var drainLimit: Int64 { 5_000_000_000 }
@@ -64,9 +72,11 @@ struct QueueLoop<Handler: PacketHandler>: ~Copyable {
       let arrival = try socket.receive(waiting: true)
       // One look at the clock serves all packets of a receive.
       let now = WallClock.now()
-      if case .messages = arrival { try answerReceived(now: now) }
+      var answered: UInt64 = 0
+      if case .messages = arrival { answered = try answerReceived(now: now) }
       try release(now: now)
       try socket.flush()
+      if answered > 0 { latency.note(answered, took: WallClock.now().since(now)) }
       handler.noteFlush()
       let sinceTick = now.since(lastTick)
       // A negative interval is a clock that was set back.
@@ -75,7 +85,9 @@ struct QueueLoop<Handler: PacketHandler>: ~Copyable {
     try drain()
   }
 
-  private mutating func answerReceived(now: Timestamp) throws(QueueError) {
+  /// Returns how many packets were answered.
+  @discardableResult
+  private mutating func answerReceived(now: Timestamp) throws(QueueError) -> UInt64 {
     try Self.answer(socket, handler: &handler, layout: layout, now: now)
   }
 
@@ -83,17 +95,20 @@ struct QueueLoop<Handler: PacketHandler>: ~Copyable {
   @inline(__always)
   private static func answer(
     _ socket: borrowing QueueSocket, handler: inout Handler, layout: MarkLayout, now: Timestamp
-  ) throws(QueueError) {
+  ) throws(QueueError) -> UInt64 {
+    var answered: UInt64 = 0
     while let packet = socket.next() {
       var meta = packet.meta
       meta.slot = layout.slot(of: meta.mark)
       switch handler.answer(packet: packet.payload, meta: meta, id: packet.id, now: now) {
       case .decided(let decision):
         try socket.give(layout.verdict(for: decision, received: meta.mark), to: packet.id)
+        answered &+= 1
       case .hold:
         if !socket.hold(packet.id) { try socket.give(PacketVerdict(accepts: false, mark: nil), to: packet.id) }
       }
     }
+    return answered
   }
 
   @inline(__always)
@@ -109,7 +124,7 @@ struct QueueLoop<Handler: PacketHandler>: ~Copyable {
     lastTick = now
     handler.tick(now: now)
     let counters = socket.counters
-    control.publish(counters)
+    control.publish(counters, latency)
     // Verdicts are refused as a whole when the privilege was given up after binding: nothing would move any more.
     if counters.lastVerdictError == EPERM { throw .missingPrivilege(queue: socket.number) }
   }

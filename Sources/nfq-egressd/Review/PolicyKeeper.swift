@@ -51,6 +51,13 @@ final class PolicyKeeper: Sendable {
   /// All overlays, oldest first.
   var overlays: [Overlay] { state.withLock { $0.book.sorted } }
 
+  /// The deny-lists in force: names, entries, and when their files were written.
+  var listFigures: [(name: String, entries: Int, modified: Timestamp?)] {
+    state.withLock { state in
+      state.base.loaded.lists.map { ($0.source.name, $0.report.entries, $0.modified) }
+    }
+  }
+
   /// False where changes are kept in memory only.
   var hasStore: Bool { outbox != nil }
 

@@ -1,4 +1,5 @@
 import Logging
+import PacketInspect
 
 /// The control socket, its thread, and the way from there to the queue's thread.
 final class ControlDesk {
@@ -36,6 +37,15 @@ final class ControlDesk {
     guard thread != nil else { throw ControlListener.Failure(description: "no thread for the control socket") }
     self.server = server
     try listener.publish()
+  }
+
+  /// What sessions come to by agent type; nil when the packet path did not look in time.
+  func types(by queue: QueueControl) -> @Sendable () -> [TypeFigures]? {
+    { [mailbox] in
+      let outcome = mailbox.perform(.types, milliseconds: ControlServer.commandMilliseconds) { queue.wake() }
+      guard case .types(let types) = outcome else { return nil }
+      return types
+    }
   }
 
   /// Ends serving, and the socket.

@@ -73,6 +73,7 @@ struct Daemon {
     // From here on whatever goes wrong ends in order: every packet gets its verdict, every change is written.
     var trouble: (any Error)?
     var watcher: ContainerWatcher?
+    var metrics: MetricsServer?
     do {
       guard keeper?.begin() ?? true else { throw Failure(description: "no thread for the store") }
       let control = queue.control
@@ -86,10 +87,20 @@ struct Daemon {
       }
       guard keeperOfRules.begin() else { throw Failure(description: "no thread for the rules") }
       watcher = try watch(configuration, leases, queue.control)
+      metrics = configuration.metrics.listen.map { address in
+        let sources = DaemonMetrics.Sources(
+          mode: configuration.mode, queue: configuration.queues.first, control: queue.control,
+          published: links.published, watch: queueWatch, policy: policy, events: ring, writer: writer,
+          store: keeper?.writer,
+          types: desk.types(by: queue.control))
+        return MetricsServer(address, metrics: DaemonMetrics(sources: sources)) { log.error("\($0)") }
+      }
+      metrics?.begin()
       serve(queue, &signals, &current, compiler, policy, links, ring, writer, keeper, learner)
     } catch {
       trouble = error
     }
+    metrics?.stop()
     desk.close()
     watcher?.stop()
     keeperOfRules.stop()
@@ -249,6 +260,7 @@ struct Daemon {
     if old.store != new.store { keys.append("store") }
     if old.sessions.containers != new.sessions.containers { keys.append("sessions.containers") }
     if old.events != new.events { keys.append("events") }
+    if old.metrics != new.metrics { keys.append("metrics") }
     if old.onFailure.queueFull != new.onFailure.queueFull { keys.append("onFailure.queueFull") }
     return keys
   }

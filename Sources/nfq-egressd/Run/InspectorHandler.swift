@@ -177,7 +177,13 @@ struct InspectorHandler: PacketHandler {
 
   private func publish() {
     links.accountant?.note(passed: inspector.counters.passed)
-    links.published.publish(inspector.counters, flows: inspector.flowCount, sessions: inspector.sessions.count)
+    links.published.publish {
+      $0.counters = inspector.counters
+      $0.verdicts = inspector.verdicts
+      $0.flags = inspector.flagCounts
+      $0.flows = inspector.flowCount
+      $0.sessions = inspector.sessions.count
+    }
   }
 }
 
@@ -185,6 +191,8 @@ struct InspectorHandler: PacketHandler {
 final class PublishedCounters: Sendable {
   struct Figures: Sendable {
     var counters = InspectorCounters()
+    var verdicts = VerdictCounts()
+    var flags: [FlagKind: UInt64] = [:]
     var flows = 0
     var sessions = 0
   }
@@ -194,9 +202,7 @@ final class PublishedCounters: Sendable {
   /// The latest figures.
   var latest: Figures { figures.withLock { $0 } }
 
-  fileprivate func publish(_ counters: InspectorCounters, flows: Int, sessions: Int) {
-    _ = figures.withLockIfAvailable { $0 = Figures(counters: counters, flows: flows, sessions: sessions) }
-  }
+  fileprivate func publish(_ write: (inout Figures) -> Void) { _ = figures.withLockIfAvailable { write(&$0) } }
 }
 
 /// Where the live inspector's events and changes go.

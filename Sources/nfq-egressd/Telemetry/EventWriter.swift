@@ -67,7 +67,7 @@ final class EventWriter: Sendable {
         }
       }
       var taken = ring.take(spare: &spare)
-      for event in taken.elements { bytes += encoder.line(event) }
+      for event in taken.elements { encoder.write(event, to: &bytes) }
       if let failure = bytes.isEmpty ? nil : file.append(bytes) {
         let reason = unsafe strerror(failure).map { unsafe String(cString: $0) } ?? "error \(failure)"
         figures.withLock { $0.failed &+= UInt64(taken.elements.count) }

@@ -46,6 +46,9 @@ final class HandoverRing<Element: Sendable>: Sendable {
     }
   }
 
+  /// Elements that wait. Waits for the ring if need be: not for the packet path.
+  var count: Int { state.withLock { $0.elements.count } }
+
   /// True when as many elements more would fit. Waits for the ring if need be: not for the packet path.
   func hasRoom(for count: Int) -> Bool { state.withLock { $0.elements.count + count <= capacity } }
 

@@ -51,7 +51,7 @@ struct StrictnessTests {
       agentTypes: {a: {budget: {warnAt: 7}}}
       sessions: {addresses: [{source: 10.0.0.0/33, session: s, agentType: b}]}
       events: []
-      metrics: {listen: 127.0.0.1:1}
+      metrics: {listen: localhost}
       """)
     let places = faults.map { $0.split(separator: " ").prefix(2).joined(separator: " ") }
     #expect(
@@ -59,26 +59,26 @@ struct StrictnessTests {
         "1:7: mode:", "2:17: queues.first:", "2:28: queues.count:", "2:31: queues.lenght:",
         "4:17: limits.flows:", "5:17: internalNames[0]:", "7:24: denyLists[0].path:", "8:5: denyLists[1]:",
         "8:5: denyLists[1]:", "9:35: agentTypes.a.budget.warnAt:", "10:33: sessions.addresses[0].source:",
-        "10:69: sessions.addresses[0].agentType:", "11:9: events:", "12:1: metrics:",
+        "10:69: sessions.addresses[0].agentType:", "11:9: events:", "12:19: metrics.listen:",
       ])
   }
 
   @Test("a key given twice is a fault and does not hide the others")
   func duplicates() throws {
     #expect(
-      try fixture.faults("mode: enforce\nlimits: {flows: 2048, flows: 1}\nmode: enforce\nmetrics: {a: 1, a: 2}\n") == [
-        "1:1: mode: given twice, again in line 3; keep one of them",
-        "2:10: limits.flows: given twice, again in line 2; keep one of them",
-        "2:30: limits.flows: 1 is out of range; write a whole number from 1024 to 16777216",
-        "4:1: metrics: not built yet; remove the key",
-        "4:11: a: given twice; keep one of them",
-      ])
+      try fixture.faults(
+        "mode: enforce\nlimits: {flows: 2048, flows: 1}\nmode: enforce\nevents: {path: {a: 1, a: 2}}\n") == [
+          "1:1: mode: given twice, again in line 3; keep one of them",
+          "2:10: limits.flows: given twice, again in line 2; keep one of them",
+          "2:30: limits.flows: 1 is out of range; write a whole number from 1024 to 16777216",
+          "4:16: events.path: is a mapping; write a path, or '-' for standard output",
+          "4:17: a: given twice; keep one of them",
+        ])
   }
 
   @Test(
     "a key whose part is not built yet says so",
     arguments: [
-      "metrics: {listen: x}",
       "queues: {count: 2}",
       "denyLists: [{name: a, builtin: cloud-metadata, maxAge: 7d}]",
       "denyLists: [{name: a, path: x, format: adblock}]", "denyLists: [{name: a, path: x, format: rpz}]",

@@ -124,6 +124,30 @@ struct ChargeTests {
     #expect(lab.events.allSatisfy { $0.destination?.evidence ?? .address == .address })
   }
 
+  @Test(
+    "is not what is left of a connection whose start was not seen, until it sends payload or many packets",
+    arguments: [TCPFlags.ack, .rst, [.fin, .ack]])
+  func remnant(flags: TCPFlags) {
+    var lab = InspectorLab()
+    let old = TCPClient("93.184.216.41:443", from: lab.freshEndpoint())
+    for _ in 0..<7 { lab.send(old.segment([], flags: flags)) }
+    lab.wait(seconds: 6)
+    let another = TCPClient("93.184.216.42:443", from: lab.freshEndpoint())
+    lab.send(another.segment([], flags: flags))
+    lab.inspector.finish(now: lab.now, into: &lab.sink)
+    #expect(lab.destinations.isEmpty)
+
+    let speaking = TCPClient("93.184.216.43:443", from: lab.freshEndpoint())
+    lab.send(speaking.segment([], flags: .ack))
+    lab.send(speaking.segment([0x17, 3, 3, 0, 1, 9], flags: .ack))
+    #expect(lab.destinations == ["93.184.216.43"])
+    // The client's side of a download.
+    let taking = TCPClient("93.184.216.44:443", from: lab.freshEndpoint())
+    for number in 0..<8 { lab.send(taking.segment([], at: UInt32(number), flags: .ack)) }
+    lab.wait(seconds: 6)
+    #expect(lab.destinations == ["93.184.216.43", "93.184.216.44"])
+  }
+
   @Test("is a nameless flow's looked-up name, when its session got the address for it")
   func namelessLookedUp() {
     var lab = InspectorLab()

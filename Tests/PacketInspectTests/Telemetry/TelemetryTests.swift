@@ -48,7 +48,8 @@ struct TelemetryTests {
   func escaping() {
     var json = JSONWriter()
     json.open()
-    json.member("a\"b", "q\" b\\ n\n r\r t\t z\u{0} d\u{7f} é \u{2028}")
+    json.key(foreign: "a\"b")
+    json.value("q\" b\\ n\n r\r t\t z\u{0} d\u{7f} é \u{2028}")
     json.key("list")
     json.openArray()
     json.value(1)
@@ -74,6 +75,48 @@ struct TelemetryTests {
       Event(time: Timestamp(seconds: 0), body: .dnsQuery(message)))
     #expect(line.last == 0x0a)
     #expect(line.dropLast().allSatisfy { $0 >= 0x20 && $0 < 0x7f })
+  }
+
+  @Test("writes numbers of every size and sign")
+  func numbers() {
+    for number: Int64 in [0, 7, 10, 99, 100, -1, .max, .min] {
+      var json = JSONWriter()
+      json.value(number)
+      #expect(String(decoding: json.bytes, as: UTF8.self) == String(number))
+    }
+    var json = JSONWriter()
+    json.value(UInt64.max)
+    #expect(String(decoding: json.bytes, as: UTF8.self) == String(UInt64.max))
+  }
+
+  @Test("writes the same line for a flow whose text it still has, and another for another flow in its place")
+  func flowTexts() throws {
+    let encoder = EventEncoder(digest: try LibcryptoDigest(), names: .plain)
+    let client = try #require(IPAddress("10.88.0.7"))
+    func line(_ id: UInt64, _ server: String, isReply: Bool = false, by encoder: EventEncoder<LibcryptoDigest>) throws
+      -> String
+    {
+      var event = Event(time: Timestamp(seconds: 0), body: .drop(length: 40))
+      event.flow = EventFlow(
+        id: id, client: client, clientPort: 40_000, server: try #require(IPAddress(server)), serverPort: 443, proto: 6,
+        isReply: isReply)
+      var bytes = Array("before".utf8)
+      encoder.write(event, to: &bytes)
+      let text = String(decoding: bytes, as: UTF8.self)
+      #expect(text.hasPrefix("before{"))
+      return text
+    }
+    // Numbers that share a place, and a number that is told of in both directions.
+    for (id, server, isReply) in [
+      (1, "93.184.216.10", false), (513, "2606:2800::1", false), (1, "93.184.216.10", false),
+      (1, "93.184.216.10", true), (1, "::", false), (1, "1::", true), (1, "1:0:0:2::3", false),
+    ] as [(UInt64, String, Bool)] {
+      let fresh = EventEncoder(digest: try LibcryptoDigest(), names: .plain)
+      let expected = try line(id, server, isReply: isReply, by: fresh)
+      #expect(try line(id, server, isReply: isReply, by: encoder) == expected)
+      #expect(try line(id, server, isReply: isReply, by: encoder) == expected)
+      #expect(expected.contains("\"\(server)\""))
+    }
   }
 
   @Test("gives every kind of flag a number of its own")
