@@ -1,11 +1,6 @@
 /// Room in a full flow table. Whoever has most makes it, so that no agent can make another's flows be forgotten, and
 /// what is forgotten earns nothing by it.
 extension Inspector {
-  /// Whose a flow of this session's is when the table gets full. An address that nothing attributes may be invented.
-  func flowOwner(_ client: IPAddress, of session: Int32) -> FlowOwner {
-    sessions[session].attribution == .unattributed ? FlowOwner(source: client) : .session(session)
-  }
-
   /// Makes room for one more of `owner`'s flows. False when it has most of a full table itself, and the policy would
   /// rather refuse the new one.
   mutating func makeRoom<Sink: EventSink>(for owner: FlowOwner, _ now: Timestamp, _ sink: inout Sink) -> Bool {
@@ -41,9 +36,6 @@ extension Inspector {
     sessions[flows[index].session].hasLosses = true
   }
 
-  /// True when flows of the session were forgotten that their later packets do not explain.
-  func hasLosses(_ session: Int32) -> Bool { sessions[session].hasLosses }
-
   /// Notes what a packet shows about its flow: that it is more than an attempt, and that its source is where it says to
   /// be. The rules drop acknowledgements of what was never sent, unless the connection's start was not seen; an answer
   /// that comes from where the question came from is the agent's own.
@@ -59,7 +51,7 @@ extension Inspector {
       }
     }
     guard isProof || !flows[index].isAnswered else { return }
-    let owner = flowOwner(flows[index].client, of: flows[index].session)
+    let owner = sessions.flowOwner(flows[index].session, source: flows[index].client)
     flows.noteAnswered(index, owner: owner, isProof: isProof)
   }
 }

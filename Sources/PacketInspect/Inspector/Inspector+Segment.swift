@@ -107,7 +107,7 @@ extension Inspector {
     }
     guard flows[index].isMidstream, meta.hook != .replay else { return nil }
     var action = policy.parts.exceptions.midstream
-    if action == .accept, hasLosses(flows[index].session) { action = .reject }
+    if action == .accept, sessions.hasLosses(flows[index].session) { action = .reject }
     guard action != .accept else { return nil }
     return refuse(index, ContactOutcome(verdict: Verdict(action, .midstream)), meta, now, &sink)
   }

@@ -328,7 +328,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     let isResolvers = isFromClient && isResolversFlow(view, meta, now)
     let session = sessions.index(
       for: client, claim: claim, isSpoofed: spoofedAspect != nil, isResolvers: isResolvers, policy: policy, at: now)
-    let owner = flowOwner(client, of: session)
+    let owner = sessions.flowOwner(session, source: client)
     guard makeRoom(for: owner, now, &sink) else { return .noRoom(session: session) }
     let index = flows.insert(key, clientIsFirst: clientIsFirst, session: session, owner: owner, at: now)
     counters.flows &+= 1
