@@ -60,7 +60,7 @@ def run_all(options, work):
         "git": files.make_repository(root, values),
     }
     files.make_site(root, values, KINDS)
-    configuration = lab_run.configuration_for(work, [("10.88.0.7", "benign")], trustedResolvers=["93.184.216.53"])
+    configuration = lab_run.configuration_for(work, [("10.88.0.7", "benign"), ("fd00:88::7", "benign")], trustedResolvers=["93.184.216.53"])
     with lab_run.LabRun(PREFIX, work) as lab:
         log, served = lab.directory / "nginx-access.json", work / "server.log"
         lab.start("internet", sys.executable, "-B", files.__file__, root, served)

@@ -11,8 +11,8 @@ usage() {
   cat <<'END_OF_USAGE'
 usage: evasion.sh [--quick] | --help      (as root)
 
-Builds the daemon, runs Tests/live/test_evasion.py in the lab's network namespaces, and writes docs/evasion.md: each
-trick, what was sent, what happened, and whether ordinary clients were hurt.
+Builds the daemon, runs test_evasion.py, test_smuggling.py and test_browser.py of Tests/live in the lab's network
+namespaces, and writes docs/evasion.md: each trick, what was sent, what happened, and whether ordinary clients were hurt.
 
   --quick   leaves out the tests that take more than ten seconds each
 
@@ -51,9 +51,10 @@ if ! swift build --product nfq-egressd >"$work/build.log" 2>&1 </dev/null; then
 fi
 prepare_post_quantum "$repository" || true # the tests that need them say so
 prepare_quic "$repository" || true
+prepare_browser || true
 
-PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs Tests/live/test_evasion.py \
-  "${selection[@]}" --junitxml "$work/report.xml" </dev/null || true
+PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -q -rs \
+  Tests/live/test_evasion.py Tests/live/test_smuggling.py Tests/live/test_browser.py "${selection[@]}" --junitxml "$work/report.xml" </dev/null || true
 [[ -s $work/report.xml ]] || die "the tests left no report"
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 status=0

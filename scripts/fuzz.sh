@@ -6,7 +6,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib/install.sh"
 repository=$(cd "$here/.." && pwd)
 cd "$repository"
-all=(wire tls quic dns http replay inspector list config control)
+all=(wire tls quic dns http http2 socks replay inspector list config control)
 
 usage() {
   cat <<END_OF_USAGE

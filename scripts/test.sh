@@ -160,6 +160,7 @@ run_live() {
 
   prepare_post_quantum "$PWD" || true # their tests say by themselves that they were skipped
   prepare_quic "$PWD" || true
+  prepare_browser || true
   # Not installed: they would take over the machine's own resolver and rules.
   [[ -x /usr/lib/systemd/systemd-resolved || -x /lib/systemd/systemd-resolved ]] ||
     unpack_packages "$PWD" resolved systemd-resolved libsystemd-shared || true

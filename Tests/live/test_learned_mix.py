@@ -102,6 +102,38 @@ def test_baseline_moves_towards_the_reviewed_session_alone_and_stays_moved(lab, 
     assert [row[3] for row in rows] == ["read its log", "looked again"]
 
 
+def test_withdrawn_verdict_teaches_nothing_from_the_next_reload_on_also_after_a_restart(lab, learning):
+    running = learning()
+    ask(lab, BENIGN)
+    running.session("benign", SESSION, "--why", "read its log")
+    reload(running)
+    shares, basis = baseline(running)
+    assert shares != BASELINE and basis["sessions"] == 1
+    # The session that was reviewed is of the past, and the daemon another.
+    running.session("end", SESSION)
+    running.stop(signal.SIGTERM)
+    running.start()
+    ask(lab, BENIGN[:1])
+    assert baseline(running) == (shares, basis)
+    answer = running.session_json("benign", SESSION, "--withdraw", "--why", "the wrong log", "--who", "anna")
+    assert (answer["contacts"], answer["kept"]) == (30, "store") and "session" not in answer
+    assert baseline(running) == (shares, basis), "not before a reload"
+    reload(running)
+    assert baseline(running)[0] == BASELINE
+    again = running.session("benign", SESSION, "--withdraw", "--why", "x", check=False)
+    assert again.returncode == 1 and "no-verdict" in again.stderr
+    events = [event["egress"] for event in running.find(event_type="stats", egress__kind="session-reviewed")]
+    assert [event["disposition"] for event in events] == ["benign", "benign-withdrawn"]
+    with sqlite3.connect(running.directory / "state.sqlite") as database:
+        rows = database.execute("SELECT session, who, why, contacts FROM benignMix ORDER BY id").fetchall()
+    assert rows[1] == (SESSION, "anna", "the wrong log", "{}") and rows[0][2] == "read its log"
+    # It may be found benign again.
+    ask(lab, BENIGN)
+    running.session("benign", SESSION, "--why", "the right one")
+    reload(running)
+    assert baseline(running)[1]["sessions"] == 1
+
+
 def test_session_that_ended_lately_may_be_reviewed_and_what_cannot_be_says_so(lab, learning):
     running = learning()
 

@@ -154,12 +154,14 @@ def overlap(address, name, order):
 
 
 def fake_first(address, name, kind):
-    """A harmless hello that the server never takes, then the real one in its place."""
+    """A harmless hello, or junk, that the server never takes, then the real hello in its place."""
     good, evil = innocent(name), hello(name)
 
     def tell(client):
         if kind == "low-ttl":
             client.send(PSH_ACK, good, ttl=2)
+        elif kind == "low-ttl-junk":
+            client.send(PSH_ACK, b"*" * len(good), ttl=2)
         elif kind == "bad-checksum":
             client.send(PSH_ACK, good, spoil=1)
         elif kind == "old-sequence":
@@ -207,10 +209,10 @@ def extension_headers(address, name, kind):
     return {"outcome": connected(address, 443, lambda sock: sock.sendall(hello(name)), sockets)}
 
 
-def request(address, head):
+def request(address, head, port=80):
     """An HTTP request as written, escapes understood."""
     text = head.encode().decode("unicode_escape").encode("latin-1")
-    return {"outcome": connected(address, 80, lambda sock: sock.sendall(text))}
+    return {"outcome": connected(address, port, lambda sock: sock.sendall(text))}
 
 
 def second_question(address, name):
@@ -262,6 +264,8 @@ def main(words):
             return extension_headers(address, name, kind)
         case ["request", address, head]:
             return request(address, head)
+        case ["request", address, head, port]:
+            return request(address, head, int(port))
         case ["second-question", address, name]:
             return second_question(address, name)
         case ["far-request", address, name, length]:

@@ -12,7 +12,7 @@ PACKAGES_RUN=(publicsuffix iptables iproute2 procps conntrack kmod)
 # shellcheck disable=SC2034
 PACKAGES_LAB=(iproute2 iptables procps kmod ethtool unbound nginx-light openssl curl bind9-dnsutils python3)
 # shellcheck disable=SC2034
-PACKAGES_TEST=(knot-dnsutils prometheus python3-pytest nftables shellcheck podman crun runc netavark aardvark-dns busybox-static)
+PACKAGES_TEST=(knot-dnsutils prometheus systemd python3-pytest nftables shellcheck podman crun runc netavark aardvark-dns busybox-static)
 # shellcheck disable=SC2034
 PACKAGES_CAPTURE=(tcpdump python3-venv)
 
@@ -79,6 +79,7 @@ install_packages() {
       case $package in
       unbound) systemctl disable --quiet unbound.service >/dev/null 2>&1 || true ;;
       nginx-light) systemctl disable --quiet nginx.service >/dev/null 2>&1 || true ;;
+      caddy) systemctl disable --quiet caddy.service >/dev/null 2>&1 || true ;;
       podman)
         systemctl disable --quiet podman.socket podman.service podman-restart.service podman-auto-update.timer \
           >/dev/null 2>&1 || true
@@ -217,6 +218,22 @@ prepare_quic() {
     complain "aioquic cannot be installed from PyPI (no HTTP/3 client)"
     return 1
   fi
+}
+
+# A browser and a server of HTTP/3. What they need is large: where it does not come in a few minutes, they are gone
+# without, and their tests say that they were skipped.
+prepare_browser() {
+  local -a missing
+  command -v dpkg-query >/dev/null || return 1
+  mapfile -t missing < <(missing_packages chromium caddy)
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  is_root || return 1
+  printf 'Fetching %s\n' "${missing[*]}" >&2
+  timeout 300 apt-get install -y -qq --no-install-recommends --download-only "${missing[@]}" >/dev/null 2>&1 </dev/null || {
+    complain "${missing[*]} cannot be fetched (no HTTP/3 in a browser)"
+    return 1
+  }
+  install_packages "${missing[@]}"
 }
 
 # Gives what root made under a path back to who called sudo.

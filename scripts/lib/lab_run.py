@@ -63,7 +63,7 @@ class LabRun:
 
     def start_daemon(self, program, configuration):
         """Installs the rules for the lab's agent, starts the daemon and waits until it has its queue."""
-        rules = [SCRIPTS / "iptables-setup.sh", "install", "--source", "10.88.0.0/24", "--input", "--queues", "0"]
+        rules = [SCRIPTS / "iptables-setup.sh", "install", "--source", "10.88.0.0/24", "--source", "fd00:88::/64", "--input", "--queues", "0"]
         subprocess.run(
             self.inside("host", *rules), env={**os.environ, "NFQ_EGRESSD_RUN_DIR": str(self.work / "rules")},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True,

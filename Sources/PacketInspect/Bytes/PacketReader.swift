@@ -115,6 +115,13 @@ extension RawSpan {
     return unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self).bigEndian
   }
 
+  /// Sixteen bytes at `offset`, in their order. Traps when out of range.
+  @inline(__always)
+  public func lanes(at offset: Int) -> SIMD16<UInt8> {
+    precondition(offset >= 0 && offset <= byteCount - 16)
+    return unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: SIMD16<UInt8>.self)
+  }
+
   /// True when both hold the same bytes.
   public func equals(_ other: RawSpan) -> Bool {
     guard byteCount == other.byteCount else { return false }
@@ -142,6 +149,25 @@ extension RawSpan {
     var copy: [UInt8] = []
     copy.append(self)
     return copy
+  }
+}
+
+extension SIMD16<UInt8> {
+  /// The sixteen bytes as two words, the first byte the lowest of the first.
+  @inline(__always)
+  var words: (UInt64, UInt64) {
+    let words = unsafe unsafeBitCast(self, to: SIMD2<UInt64>.self)
+    return (words[0].littleEndian, words[1].littleEndian)
+  }
+}
+
+extension MutableSpan<UInt8> {
+  /// Writes sixteen bytes from `offset` on. Traps when out of range.
+  @inline(__always)
+  @_lifetime(self: copy self)
+  mutating func store(_ lanes: SIMD16<UInt8>, at offset: Int) {
+    var bytes = unsafe mutableBytes
+    bytes.storeBytes(of: lanes, toByteOffset: offset, as: SIMD16<UInt8>.self)
   }
 }
 

@@ -8,6 +8,8 @@ public enum StreamMode: Sendable {
   case http
   /// A chunked request body.
   case chunks(ChunkedBodySkipper)
+  /// A request body about whose end servers disagree.
+  case contested(ContestedBody)
   /// An HTTP/2 connection.
   case http2(HTTP2Reader)
   /// What comes before a SOCKS proxy's tunnel.

@@ -1,8 +1,8 @@
 /// Claims that contradict each other: what a session says to one party and what it says to the next.
 extension Inspector {
-  /// Raises what the request in `head`, `length` bytes at the start of what is unparsed, gives reason for by its form.
+  /// Raises what the request in `head` gives reason for by its form.
   mutating func raiseRequestFlags<Sink: EventSink>(
-    _ index: Int32, _ length: Int, _ outcome: ContactOutcome, _ now: Timestamp, _ sink: inout Sink
+    _ index: Int32, _ outcome: ContactOutcome, _ now: Timestamp, _ sink: inout Sink
   ) {
     let stream = flows[index].stream
     guard stream >= 0 else { return }
@@ -15,8 +15,7 @@ extension Inspector {
           + "servers differ in which they obey.",
         [FlagEvidence("host", one), FlagEvidence("other", other)], outcome, index, now, &sink)
     }
-    let isMixed = head.oddities.contains(.bareLineFeed) && mixesLineEnds(stream, length)
-    if let form = Self.smugglingForm(head.oddities, mixesLineEnds: isMixed) {
+    if let form = Self.smugglingForm(head) {
       let name = head.destinationName.map { shown($0) } ?? flows[index].server.description
       raiseOnce(
         .smuggling, (name, form),
@@ -25,24 +24,13 @@ extension Inspector {
     }
   }
 
-  /// Which form of request smuggling the oddities of a head amount to, in plain words; nil for none.
+  /// Which form of request smuggling a head amounts to, in plain words; nil for none.
   ///
   /// Bare line feeds throughout are a plain client's own; among proper line ends they hide a line from someone.
-  private static func smugglingForm(_ oddities: Oddities, mixesLineEnds: Bool) -> String? {
-    if oddities.contains(.ambiguousLength) { return "contradictory lengths" }
-    if oddities.contains(.foldedHeader) { return "a folded header line" }
-    return mixesLineEnds ? "bare line feeds among proper line ends" : nil
-  }
-
-  private func mixesLineEnds(_ stream: Int32, _ length: Int) -> Bool {
-    streams[stream].withRest { rest in
-      var index = 1
-      while index < min(length, rest.byteCount) {
-        if rest.byte(at: index) == 0x0a, rest.byte(at: index - 1) == 0x0d { return true }
-        index += 1
-      }
-      return false
-    }
+  private static func smugglingForm(_ head: HTTPRequestHead) -> String? {
+    if head.oddities.contains(.ambiguousLength) { return "contradictory lengths" }
+    if head.oddities.contains(.foldedHeader) { return "a folded header line" }
+    return head.mixesLineEnds ? "bare line feeds among proper line ends" : nil
   }
 
   /// Raises `fronting` when `name`, which was claimed inside a tunnel, is not the registrable domain that the tunnel

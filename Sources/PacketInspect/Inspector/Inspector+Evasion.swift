@@ -45,4 +45,30 @@ extension Inspector {
     let summary = "TCP segments of one flow contradict each other: the server may read other bytes than were seen."
     return refuseEvasion(index, summary, meta, now, &sink) ?? current(index)
   }
+
+  /// Reads a body about whose end servers disagree. Where a request begins at one of the ends and another lies behind it,
+  /// the flow is refused: one of the servers would take for a request what is the body for the other.
+  mutating func readContested<Sink: EventSink>(
+    _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+  ) -> Bool {
+    let stream = flows[index].stream
+    guard case .contested(var body) = streams[stream].mode else { return false }
+    let step = streams[stream].withRest { body.next($0) }
+    streams[stream].mode = .contested(body)
+    switch step {
+    case .needMore:
+      _ = isWithinLimit(index, meta, now, &sink)
+      return false
+    case .pass(let count):
+      streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + count)
+      streams[stream].assembler.dropParsed()
+    case .end: streams[stream].mode = .detect
+    case .lost: streams[stream].mode = .search
+    case .contradicted:
+      let summary = "A request begins where the body before it ends for one server and goes on for another."
+      if refuseEvasion(index, summary, meta, now, &sink) != nil { return false }
+      streams[stream].mode = .detect
+    }
+    return true
+  }
 }

@@ -51,10 +51,11 @@ extension Inspector {
     if let destination = outcome.destination, destination.isNew,
       destination.evidence == .sniUnverified || destination.evidence == .hostUnverified
     {
+      let server = flows[index].server.description
       raise(
         .nameUnverified,
-        "The session claims a name that no trusted resolver gave for \(flows[index].server); charged to \(destination.key).",
-        [FlagEvidence("address", flows[index].server.description), FlagEvidence("charged", destination.key)],
+        "The session claims a name that no trusted resolver gave for \(server); charged to \(destination.key).",
+        [FlagEvidence("address", server), FlagEvidence("charged", destination.key)],
         outcome, index, now, &sink)
     }
   }
@@ -80,7 +81,9 @@ extension Inspector {
     _ now: Timestamp, _ sink: inout Sink
   ) {
     sessions[outcome.asker ?? flows[index].session].figures.flags &+= 1
-    var event = event(.alert(flag(kind, summary, evidence)), on: index, at: now)
+    // Made first: an argument that changes the inspector would have the whole of it copied for the call.
+    let flag = flag(kind, summary, evidence)
+    var event = event(.alert(flag), on: index, at: now)
     describe(outcome, in: &event)
     sink.record(event)
   }
@@ -123,7 +126,8 @@ extension Inspector {
     let summary =
       "A packet with the source address \(address) came from elsewhere: its \(aspect) is another's."
     let evidence = [FlagEvidence("address", address.description), FlagEvidence("aspect", aspect)]
-    var event = event(.alert(flag(.spoofedSource, summary, evidence)), on: index, at: now)
+    let flag = flag(.spoofedSource, summary, evidence)
+    var event = event(.alert(flag), on: index, at: now)
     describe(ContactOutcome(verdict: verdict), in: &event)
     attach(session, to: &event)
     sink.record(event)

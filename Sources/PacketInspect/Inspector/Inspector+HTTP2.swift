@@ -46,7 +46,7 @@ extension Inspector {
     var event = event(.http(head), on: index, at: now)
     describe(outcome, in: &event)
     sink.record(event)
-    raiseRequestFlags(index, 0, outcome, now, &sink)
+    raiseRequestFlags(index, outcome, now, &sink)
     if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
     if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
     let isTunnel = streams[stream].isTunnel

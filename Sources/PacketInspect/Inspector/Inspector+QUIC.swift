@@ -66,7 +66,8 @@ extension Inspector {
     if flows[index].quic < 0 {
       flows[index].quic = quic.take()
       if !flows[index].isCharged { deadlines.push(flow: index, id: flows[index].id, at: now) }
-      if let match = denyMatch(flows[index].session, address: flows[index].server) {
+      let (session, server) = (flows[index].session, flows[index].server)
+      if let match = denyMatch(session, address: server) {
         let outcome = ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
         if let verdict = refuse(index, outcome, meta, now, &sink) { return verdict }
       }
@@ -85,11 +86,10 @@ extension Inspector {
       counters.quicNoRoom &+= 1
       return Verdict(effective(.drop), .undecided, scope: .packet)
     case .opened(let connection, let outcome):
-      if case .refused(let verdict) = quic[place].connections[connection].phase {
-        return Verdict(effective(verdict.action), verdict.reason, scope: .packet)
-      }
-      if case .forgotten = quic[place].connections[connection].phase {
-        return refuseIncomplete(index, connection, meta, now, &sink)
+      switch quic[place].connections[connection].phase {
+      case .refused(let verdict): return Verdict(effective(verdict.action), verdict.reason, scope: .packet)
+      case .forgotten: return refuseIncomplete(index, connection, meta, now, &sink)
+      case .unopened, .assembling, .judged: break
       }
       switch outcome {
       case .conflict:
@@ -138,10 +138,11 @@ extension Inspector {
     counters.quicHellos &+= 1
     let wasAllowed = flows[index].phase == .decided && flows[index].action == .accept
     let name = hello.serverName
-    let isRepeat = isRepeat(index, connection, header, name: name?.bytes ?? [])
+    let bytes = name?.bytes ?? []
+    let isRepeat = isRepeat(place, connection, header, name: bytes)
     quic.update(place) {
       $0.connections[connection].phase = .judged
-      $0.connections[connection].name = name?.bytes ?? []
+      $0.connections[connection].name = bytes
     }
     recordFact(index, fromClient: true, .quic(hello, version: header.version.wireValue), &sink)
     let outcome = self.name(index, name, hello.hasEncryptedClientHello ? .publicName : .quicSNI, now)
@@ -181,13 +182,12 @@ extension Inspector {
 
   /// True when the hello says again what this socket has said: the second one after HelloRetryRequest, or that of a
   /// client which begins anew because of a Retry (it has a token then) or of version negotiation. One event is enough.
-  private func isRepeat(_ index: Int32, _ connection: Int, _ header: QUICLongHeader, name: [UInt8]) -> Bool {
-    let connections = quic[flows[index].quic].connections
-    return connections.indices.contains {
-      let other = connections[$0]
-      guard other.isJudged, other.name == name else { return false }
-      return $0 == connection || header.hasToken || other.version != header.version
+  private func isRepeat(_ place: Int32, _ connection: Int, _ header: QUICLongHeader, name: [UInt8]) -> Bool {
+    let connections = quic[place].connections
+    for number in connections.indices where connections[number].isJudged && connections[number].name == name {
+      if number == connection || header.hasToken || connections[number].version != header.version { return true }
     }
+    return false
   }
 
   /// A hello that does not end in bounds, or whose bytes had to be given up: the exception policy decides.

@@ -18,10 +18,11 @@ extension Inspector {
       case .tls: goesOn = readHello(index, meta, acknowledgement, now, &sink)
       case .http: goesOn = readRequest(index, meta, acknowledgement, now, &sink)
       case .chunks: goesOn = skipChunks(index)
+      case .contested: goesOn = readContested(index, meta, now, &sink)
       case .http2: goesOn = readFrames(index, meta, acknowledgement: acknowledgement, now, &sink)
       case .socks: goesOn = readSOCKS(index, meta, acknowledgement, now, &sink)
-      case .dns: goesOn = readDNS(index, meta, now, &sink)
-      case .search: goesOn = search(index, meta, now, &sink)
+      case .dns: goesOn = readDNS(index, meta, acknowledgement, now, &sink)
+      case .search: goesOn = search(index, meta, acknowledgement, now, &sink)
       case .settled: goesOn = false
       }
       if !goesOn { break }
@@ -124,7 +125,7 @@ extension Inspector {
       event.shape = .request(shape)
       describe(outcome, in: &event)
       sink.record(event)
-      raiseRequestFlags(index, length, outcome, now, &sink)
+      raiseRequestFlags(index, outcome, now, &sink)
       if outcome.verdict.action != .accept, refuse(index, outcome, meta, now, &sink) != nil { return false }
       if outcome.verdict.action == .accept { raiseFlags(outcome, index, now, &sink) }
       raiseShapeFlags(shape, outcome, index, now, &sink)
@@ -139,6 +140,11 @@ extension Inspector {
         streams[stream].isTunnel = true
         streams[stream].tunnelTarget = head.destinationName?.bytes ?? []
         streams[stream].mode = .detect
+        return true
+      }
+      if let contest = head.contest {
+        streams[stream].mode = .contested(contest)
+        streams[stream].assembler.passParsed()
         return true
       }
       switch head.body {
@@ -181,7 +187,7 @@ extension Inspector {
   }
 
   private mutating func readDNS<Sink: EventSink>(
-    _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+    _ index: Int32, _ meta: PacketMeta, _ acknowledgement: UInt32?, _ now: Timestamp, _ sink: inout Sink
   ) -> Bool {
     let stream = flows[index].stream
     let available = streams[stream].assembler.unparsedCount
@@ -202,8 +208,7 @@ extension Inspector {
       return true
     }
     guard countMessage(index, limit: Self.maximumMessages, meta, now, &sink) else { return false }
-    streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + 2 + length)
-    streams[stream].assembler.discardParsed()
+    complete(index, 2 + length, acknowledgement)
     guard !message.isResponse else { return true }
     recordFact(index, fromClient: true, .dns(message, overTCP: true, isOther: false), &sink)
     let verdict = judgeQuestions(index, meta, now, &sink)
@@ -218,9 +223,10 @@ extension Inspector {
 
   private func length(ofDNS stream: Int32) -> Int { streams[stream].withRest { DNSMessage.tcpLength($0) } ?? 12 }
 
-  /// Looks through bytes of an unknown protocol for the start of a hello or request.
+  /// Looks through bytes of an unknown protocol for the start of a hello or request. They are compared until the server
+  /// has answered, like a hello's: what never reaches the server could stand where the hello comes.
   private mutating func search<Sink: EventSink>(
-    _ index: Int32, _ meta: PacketMeta, _ now: Timestamp, _ sink: inout Sink
+    _ index: Int32, _ meta: PacketMeta, _ acknowledgement: UInt32?, _ now: Timestamp, _ sink: inout Sink
   ) -> Bool {
     let stream = flows[index].stream
     if streams[stream].failures >= Self.maximumFailures {
@@ -230,8 +236,7 @@ extension Inspector {
       return false
     }
     let (found, kind, searched) = streams[stream].withRest { Self.findStart(in: $0) }
-    streams[stream].assembler.markParsed(upTo: streams[stream].assembler.parsed + found)
-    streams[stream].assembler.discardParsed()
+    complete(index, found, acknowledgement)
     streams[stream].searched += searched
     if kind == .needMore, streams[stream].assembler.unparsedCount > StreamAssembler.messageLimit {
       // Text that goes on and on without becoming a request.

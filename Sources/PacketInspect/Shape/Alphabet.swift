@@ -54,6 +54,9 @@ struct OctetAssembler {
   private var held: UInt32 = 0
   private var bits: UInt32 = 0
 
+  /// True when all bits that were taken have been given out.
+  var isEmpty: Bool { bits == 0 }
+
   /// Takes a character's `width` bits, eight at most; a byte when one is complete.
   @inline(__always)
   mutating func take(_ value: UInt8, width: UInt32) -> UInt8? {

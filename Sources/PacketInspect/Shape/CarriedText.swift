@@ -31,6 +31,7 @@ struct CarriedText {
   private enum Identifier { case letters, digits, none }
 
   /// Takes one character's worth of bits.
+  @inline(__always)
   mutating func take(_ value: UInt8, width: UInt32) {
     guard let byte = octets.take(value, width: width) else { return }
     let weight = Int(Self.weights[Int(byte)])
@@ -45,6 +46,7 @@ struct CarriedText {
   }
 
   /// Takes two hexadecimal digits; false when they are none.
+  @inline(__always)
   mutating func takeHex(_ first: UInt8, _ second: UInt8) -> Bool {
     guard let upper = CharacterClass.hexValue(first), let lower = CharacterClass.hexValue(second) else { return false }
     if first > 0x39 || second > 0x39 { isNumber = false }

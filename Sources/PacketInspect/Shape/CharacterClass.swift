@@ -28,11 +28,6 @@ enum CharacterClass {
     }
   }
 
-  /// The same, but zero as well for what ends a token in a path, or may: `/` and `=`.
-  static let inPath: [UInt8] = (0..<256).map { $0 == 0x2f || $0 == 0x3d ? 0 : table[$0] }
-  /// Likewise in a query: `=`.
-  static let inQuery: [UInt8] = (0..<256).map { $0 == 0x3d ? 0 : table[$0] }
-
   /// By first letter, the letters that often follow it: the 230 most frequent pairs cover 96 of 100 in English prose,
   /// names of options and identifiers, and 34 of 100 in random letters.
   static let pairs: [UInt32] = [

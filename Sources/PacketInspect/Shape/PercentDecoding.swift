@@ -18,21 +18,34 @@ struct PercentDecoding {
   /// The escapes stand for bytes that are no text in any script.
   var isNoText: Bool { escapes >= 16 && (broken + control) * 5 > escapes }
 
-  /// Decodes `range` of `bytes` into `decoded`, once: what is encoded twice stays encoded.
+  /// Bytes that it decodes to, at the start of what they were written to.
+  private(set) var decodedCount = 0
+
+  /// Decodes `range` of `bytes` to the start of `decoded`, once: what is encoded twice stays encoded.
   static func decode(_ bytes: RawSpan, _ range: Range<Int>, into decoded: inout [UInt8]) -> PercentDecoding {
-    // Room for all at once: to ask for it byte by byte costs more than the rest.
-    decoded.removeAll(keepingCapacity: true)
-    decoded.append(contentsOf: repeatElement(0, count: range.count))
+    // Room for all at once, and what was there before stays: to ask for it byte by byte costs more than the rest.
+    if decoded.count < range.count { decoded = [UInt8](repeating: 0, count: range.count) }
     var count = 0
-    defer { decoded.removeLast(range.count - count) }
     var output = decoded.mutableSpan
     var result = PercentDecoding()
     result.length = range.count
+    let hex = Alphabet.hex
+    let classes = CharacterClass.table
     var pending = 0
     var index = range.lowerBound
     while index < range.upperBound {
-      var byte = bytes.byte(at: index)
       // Most need no second look.
+      while pending == 0, index + 16 <= range.upperBound {
+        let lanes = bytes.lanes(at: index)
+        output.store(lanes, at: count)
+        let percents = lanes.percents
+        let plain = percents.isAny ? percents.gathered.trailingZeroBitCount : 16
+        index += plain
+        count += plain
+        if plain < 16 { break }
+      }
+      guard index < range.upperBound else { break }
+      var byte = bytes.byte(at: index)
       if byte != UInt8(ascii: "%"), byte < 0x80, pending == 0 {
         output[count] = byte
         count += 1
@@ -40,23 +53,24 @@ struct PercentDecoding {
         continue
       }
       if byte == UInt8(ascii: "%"), index + 2 < range.upperBound,
-        let upper = CharacterClass.hexValue(bytes.byte(at: index + 1)),
-        let lower = CharacterClass.hexValue(bytes.byte(at: index + 2))
+        let upper = Alphabet.value(hex, bytes.byte(at: index + 1)),
+        let lower = Alphabet.value(hex, bytes.byte(at: index + 2))
       {
         byte = upper << 4 | lower
         index += 2
         result.escapes += 1
-        let kind = CharacterClass.table[Int(byte)]
+        let kind = classes[Int(byte)]
         if kind & (CharacterClass.letter | CharacterClass.digit) != 0 { result.unneeded += 1 }
         if byte == UInt8(ascii: "%") { result.takeLayers(bytes, index + 1, range.upperBound) }
         if byte < 0x20, byte != 0x0a, byte != 0x0d, byte != 0x09 { result.control += 1 }
       }
-      result.takeUTF8(byte, &pending)
+      if byte >= 0x80 || pending > 0 { result.takeUTF8(byte, &pending) }
       output[count] = byte
       count += 1
       index += 1
     }
     result.broken += pending > 0 ? 1 : 0
+    result.decodedCount = count
     return result
   }
 

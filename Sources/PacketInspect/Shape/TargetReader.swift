@@ -16,10 +16,9 @@ struct TargetReader: ~Escapable {
   private let shortest: Int
   private var judge: TokenJudge
 
-  /// The token in hand: where it begins, what stands before it, and what kinds of characters it has.
+  /// The token in hand: where it begins, and what stands before it.
   private var tokenStart = 0
   private var previous = 0..<0
-  private var kinds: UInt8 = 0
   /// The longest token so far.
   private var longest = 0..<0
   private var longestHasPercent = false
@@ -40,40 +39,32 @@ struct TargetReader: ~Escapable {
 
   /// A path: a slash ends a token.
   mutating func readPath(_ path: Range<Int>, scratch: inout [UInt8], into shape: inout RequestShape) {
-    let table = CharacterClass.inPath
+    var ends = TokenEnds(.inPath)
     // The segments together, which is how base 64 with its slashes shows itself.
     var joinedStart = path.lowerBound
-    var joinedKinds: UInt8 = 0
     var joinedIsNew = true
     var segmentStart = path.lowerBound
     var index = path.lowerBound
     begin(at: index, after: index..<index)
     while true {
-      while index < path.upperBound, case let kind = table[Int(bytes.byte(at: index))], kind != 0 {
-        kinds |= kind
-        index += 1
-      }
+      index = ends.next(from: index, to: path.upperBound, in: bytes)
       let isEnd = index == path.upperBound
       let byte = isEnd ? 0 : bytes.byte(at: index)
       if byte == UInt8(ascii: "="), isPadding(at: index) {
-        kinds |= CharacterClass.pad
         index += 1
         continue
       }
-      joinedKinds |= kinds
       let range = tokenStart..<index
       if take(range, .path, scratch: &scratch, into: &shape) { joinedIsNew = false }
       if byte != UInt8(ascii: "/") {
-        let mixed = CharacterClass.letter | CharacterClass.upper | CharacterClass.digit
-        if joinedIsNew, index - joinedStart >= threshold, tokenStart != joinedStart, joinedKinds & mixed == mixed,
-          joinedKinds & CharacterClass.percent == 0
+        if joinedIsNew, index - joinedStart >= threshold, tokenStart != joinedStart,
+          TokenStatistics(bytes, joinedStart..<index).mayBeBase64
         {
           let joined = TokenCandidate(
             range: joinedStart..<index, previous: joinedStart..<joinedStart, hasPercent: false)
           judge.take(joined, .path, isLong: true, scratch: &scratch, into: &shape)
         }
         joinedStart = index + 1
-        joinedKinds = 0
         joinedIsNew = true
       }
       if isEnd || byte == UInt8(ascii: "/") {
@@ -89,20 +80,16 @@ struct TargetReader: ~Escapable {
 
   /// A query: parameters are joined by `&`, and a sign of equality ends a name.
   mutating func readQuery(_ query: Range<Int>, scratch: inout [UInt8], into shape: inout RequestShape) {
-    let table = CharacterClass.inQuery
+    var ends = TokenEnds(.inQuery)
     var awaitsName = true
     var segmentStart = query.lowerBound
     var index = query.lowerBound
     begin(at: index, after: index - 1..<index - 1)
     while true {
-      while index < query.upperBound, case let kind = table[Int(bytes.byte(at: index))], kind != 0 {
-        kinds |= kind
-        index += 1
-      }
+      index = ends.next(from: index, to: query.upperBound, in: bytes)
       let isEnd = index == query.upperBound
       let byte = isEnd ? 0 : bytes.byte(at: index)
       if byte == UInt8(ascii: "="), !awaitsName, isPadding(at: index) {
-        kinds |= CharacterClass.pad
         index += 1
         continue
       }
@@ -130,9 +117,12 @@ struct TargetReader: ~Escapable {
   mutating func finish(_ path: Range<Int>, _ query: Range<Int>, into shape: inout RequestShape) {
     // The longest of a request without long ones is told of, but not judged.
     if longest.count < threshold, !longest.isEmpty, !longestHasPercent {
-      shape.token = TokenClassifier.shape(bytes, longest)
+      shape.token.encoding = TokenClassifier.encoding(bytes, longest, minimum: TokenClassifier.minimumInRequest)
     }
-    if shape.token.encoding.isEncoded, !longest.isEmpty {
+    if shape.token.encoding.isEncoded {
+      if shape.token.content == nil {
+        shape.token.content = DecodedBytes(bytes, longest, shape.token.encoding).content
+      }
       shape.token.entropy = TokenClassifier.entropy(bytes, longest)
     }
     if shape.encodedPath == nil, let pairs = CarriedText.delimitedHex(bytes, path) {
@@ -146,7 +136,6 @@ struct TargetReader: ~Escapable {
   private mutating func begin(at index: Int, after previous: Range<Int>) {
     tokenStart = index
     self.previous = previous
-    kinds = 0
   }
 
   /// Padding ends a token; otherwise the sign stands between a name and a value.
@@ -167,7 +156,7 @@ struct TargetReader: ~Escapable {
   private mutating func takeLong(
     _ range: Range<Int>, _ place: TokenPlace, scratch: inout [UInt8], into shape: inout RequestShape
   ) -> Bool {
-    let hasPercent = kinds & CharacterClass.percent != 0
+    let hasPercent = bytes.hasPercent(range)
     if range.count > longest.count {
       longest = range
       longestHasPercent = hasPercent
@@ -177,9 +166,22 @@ struct TargetReader: ~Escapable {
     }
     let isLong = range.count >= threshold
     guard isLong || range.count >= (hasPercent ? Self.shortestEscaped : shortest) else { return false }
-    judge.take(
+    let token = judge.take(
       TokenCandidate(range: range, previous: previous, hasPercent: hasPercent), place, isLong: isLong,
       scratch: &scratch, into: &shape)
+    if isLong, longest == range { shape.token = token }
     return isLong
+  }
+}
+
+extension RawSpan {
+  /// True when `%`, or a byte that has to be percent-encoded and is not, stands in `range` of sixteen bytes or more.
+  fileprivate func hasPercent(_ range: Range<Int>) -> Bool {
+    var index = range.lowerBound
+    while index + 16 < range.upperBound {
+      if lanes(at: index).percents.isAny { return true }
+      index += 16
+    }
+    return lanes(at: range.upperBound - 16).percents.isAny
   }
 }

@@ -7,18 +7,7 @@ enum TokenClassifier {
   /// Decimal digits in a request from which on they are no number any more.
   private static var longestNumber: Int { 64 }
 
-  /// The shape of a token without percent-encoding.
-  static func shape(_ bytes: RawSpan, _ range: Range<Int>, minimum: Int = minimumInRequest) -> TokenShape {
-    var result = TokenShape()
-    result.length = range.count
-    guard range.count >= 16 else { return result }
-    result.encoding = encoding(bytes, range, minimum: minimum)
-    guard result.encoding.isEncoded else { return result }
-    result.content = DecodedBytes(bytes, range, result.encoding).content
-    return result
-  }
-
-  /// The class alone.
+  /// How a token without percent-encoding is written.
   static func encoding(_ bytes: RawSpan, _ range: Range<Int>, minimum: Int) -> EncodingClass {
     let statistics = TokenStatistics(bytes, range)
     let encoding = statistics.encoding(

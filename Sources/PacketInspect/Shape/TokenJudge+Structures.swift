@@ -11,13 +11,17 @@ extension TokenJudge {
       return lastDotted.isJWT
     }
     var start = range.lowerBound
-    var end = range.upperBound
-    while end < bytes.byteCount, isTokenOrDot(bytes.byte(at: end)), end - start <= Self.longestJWT { end += 1 }
+    var ends = TokenEnds(.dotted)
+    let limit = max(range.upperBound, min(bytes.byteCount, start + Self.longestJWT + 1))
+    let end = ends.next(from: range.upperBound, to: limit, in: bytes)
     while start > 0, isTokenOrDot(bytes.byte(at: start - 1)), end - start <= Self.longestJWT { start -= 1 }
     let isJWT = isJWT(from: start, to: end)
     // A part with other characters in it is none of the whole.
-    if end - start > range.count, range.allSatisfy({ isTokenOrDot(bytes.byte(at: $0)) }) {
-      lastDotted = (start..<end, isJWT)
+    if end - start > range.count {
+      var own = TokenEnds(.dotted)
+      if own.next(from: range.lowerBound, to: range.upperBound, in: bytes) == range.upperBound {
+        lastDotted = (start..<end, isJWT)
+      }
     }
     return isJWT
   }
@@ -25,11 +29,15 @@ extension TokenJudge {
   private func isJWT(from start: Int, to end: Int) -> Bool {
     guard end - start <= Self.longestJWT, end - start > 20, bytes.byte(at: start) == UInt8(ascii: "e"),
       bytes.byte(at: start + 1) == UInt8(ascii: "y"),
-      let dot = bytes.firstIndex(of: UInt8(ascii: "."), from: start, to: end)
+      let first = bytes.firstIndex(of: UInt8(ascii: "."), from: start, to: end)
     else { return false }
-    var dots = 0
-    for index in start..<end where bytes.byte(at: index) == UInt8(ascii: ".") { dots += 1 }
-    return (dots == 2 || dots == 4) && hasAlgorithm(start..<dot)
+    var dots = 1
+    var last = first
+    while dots <= 5, let next = bytes.firstIndex(of: UInt8(ascii: "."), from: last + 1, to: end) {
+      dots += 1
+      last = next
+    }
+    return (dots == 2 || dots == 4) && hasAlgorithm(start..<first)
   }
 
   private func isTokenOrDot(_ byte: UInt8) -> Bool {

@@ -44,43 +44,51 @@ struct TokenJudge: ~Escapable {
   }
 
   /// Classifies a candidate and adds it to the shape: as known, or as the place's longest encoded token. `isLong` says
-  /// that it reaches the threshold: of shorter ones only those that decode to text matter.
+  /// that it reaches the threshold: of shorter ones only those that decode to text matter. Returns how a long one is
+  /// written, and what it decodes to if that was looked at.
+  @discardableResult
   mutating func take(
     _ candidate: TokenCandidate, _ place: TokenPlace, isLong: Bool, scratch: inout [UInt8],
     into shape: inout RequestShape
-  ) {
+  ) -> TokenShape {
+    let range = candidate.range
+    var token = TokenShape()
+    token.length = range.count
     if candidate.hasPercent {
       takePercent(candidate, place, scratch: &scratch, into: &shape)
-      return
+      return token
     }
-    var token = TokenShape()
-    token.length = candidate.range.count
     if isLong {
-      token = TokenClassifier.shape(bytes, candidate.range)
-      if token.length == shape.token.length, place == shape.tokenPlace {
-        if token.encoding.isEncoded { token.entropy = TokenClassifier.entropy(bytes, candidate.range) }
-        shape.token = token
+      token.encoding = TokenClassifier.encoding(bytes, range, minimum: TokenClassifier.minimumInRequest)
+    }
+    var result = token
+    if !result.encoding.isEncoded {
+      guard let carrier = CarriedText.encoding(bytes, range) else { return result }
+      token.carriesText(by: carrier)
+    }
+    var isKnown = isJWT(range)
+    if !isKnown {
+      if result.encoding.isEncoded {
+        token.content = DecodedBytes(bytes, range, token.encoding).content
+        result.content = token.content
       }
+      isKnown = isAccountedFor(candidate, token, place)
     }
-    if !token.encoding.isEncoded {
-      guard let encoding = CarriedText.encoding(bytes, candidate.range) else { return }
-      token.carriesText(by: encoding, bytes, candidate.range)
-    }
-    if isKnown(candidate, token, place) {
+    if isKnown {
       if isLong { knownTokens += 1 }
       shape.knownTokens += 1
     } else {
-      if token.entropy == 0 { token.entropy = TokenClassifier.entropy(bytes, candidate.range) }
-      shape.note(token, place)
+      shape.note(token, place, bytes, range)
     }
+    return result
   }
 
   /// Takes pairs of hexadecimal digits between signs, which are no token: text for certain.
   func takeDelimited(_ range: Range<Int>, _ place: TokenPlace, into shape: inout RequestShape) {
     var token = TokenShape()
     token.length = range.count
-    token.carriesText(by: .hex, bytes, range)
-    shape.note(token, place)
+    token.carriesText(by: .hex)
+    shape.note(token, place, bytes, range)
   }
 
   /// A token with percent-encoding: what matters is what it decodes to, unless nothing needed the encoding.
@@ -92,30 +100,25 @@ struct TokenJudge: ~Escapable {
       var token = TokenShape()
       token.encoding = .percent
       token.length = candidate.range.count
-      token.entropy = TokenClassifier.entropy(bytes, candidate.range)
       token.content = escapes.isUnneeded ? .structured : .uniform
-      if token.length >= threshold || escapes.isUnneededEverywhere { shape.note(token, place) }
+      if token.length >= threshold || escapes.isUnneededEverywhere { shape.note(token, place, bytes, candidate.range) }
       return
     }
-    guard scratch.count >= shortest else { return }
+    guard escapes.decodedCount >= shortest else { return }
     // What was encoded has tokens of its own: a URL, JSON, base 64 with its padding.
     let roles = place == .query ? NameRole.role(bytes, candidate.previous) : []
-    let decoded = scratch.rawSpan
-    let table = CharacterClass.table
+    let decoded = scratch.rawSpan.extracting(0..<escapes.decodedCount)
+    var ends = TokenEnds(.decoded)
     var inner = TokenJudge(
       bytes: decoded, path: 0..<0, query: 0..<decoded.byteCount, threshold: threshold, expectsDigests: expectsDigests)
     var start = 0
     var previous = 0..<0
     var index = 0
     while index <= decoded.byteCount {
-      let kind = index < decoded.byteCount ? table[Int(decoded.byte(at: index))] : 0
-      guard kind & ~(CharacterClass.percent | CharacterClass.pad) == 0 else {
-        index += 1
-        continue
-      }
-      if kind == CharacterClass.pad {
+      index = ends.next(from: index, to: decoded.byteCount, in: decoded)
+      if index < decoded.byteCount, decoded.byte(at: index) == UInt8(ascii: "=") {
         // A sign of equality behind a name.
-        let next = index + 1 < decoded.byteCount ? table[Int(decoded.byte(at: index + 1))] : 0
+        let next = index + 1 < decoded.byteCount ? CharacterClass.table[Int(decoded.byte(at: index + 1))] : 0
         guard next != 0, next != CharacterClass.pad else {
           index += 1
           continue
@@ -126,7 +129,7 @@ struct TokenJudge: ~Escapable {
         if inner.isKnown(token, found, roles.union(NameRole.role(decoded, previous)), beside: queryRoles) {
           shape.knownTokens += 1
         } else {
-          shape.note(token, place)
+          shape.note(token, place, decoded, found)
         }
       }
       if !range.isEmpty { previous = range }
@@ -137,16 +140,19 @@ struct TokenJudge: ~Escapable {
 
   /// An encoded token within what was percent-encoded: whole, else between its slashes.
   private func findDecoded(_ range: Range<Int>) -> (TokenShape, Range<Int>)? {
-    var token = TokenClassifier.shape(bytes, range)
+    var token = TokenShape()
+    token.length = range.count
+    token.encoding = TokenClassifier.encoding(bytes, range, minimum: TokenClassifier.minimumInRequest)
     var found = range
     if !token.encoding.isEncoded {
       var start = range.lowerBound
       while start < range.upperBound {
         let end = bytes.firstIndex(of: UInt8(ascii: "/"), from: start, to: range.upperBound) ?? range.upperBound
         if end - start >= shortest, end - start < range.count {
-          let part = TokenClassifier.shape(bytes, start..<end)
-          if part.encoding.isEncoded, !token.encoding.isEncoded || part.length > token.length {
-            token = part
+          let encoding = TokenClassifier.encoding(bytes, start..<end, minimum: TokenClassifier.minimumInRequest)
+          if encoding.isEncoded, !token.encoding.isEncoded || end - start > token.length {
+            token.encoding = encoding
+            token.length = end - start
             found = start..<end
           }
         }
@@ -155,9 +161,9 @@ struct TokenJudge: ~Escapable {
     }
     if token.length < threshold || !token.encoding.isEncoded {
       guard let encoding = CarriedText.encoding(bytes, found) else { return nil }
-      token.carriesText(by: encoding, bytes, found)
+      token.carriesText(by: encoding)
     } else {
-      token.entropy = TokenClassifier.entropy(bytes, found)
+      token.content = DecodedBytes(bytes, found, token.encoding).content
     }
     return (token, found)
   }
@@ -175,10 +181,9 @@ struct TokenJudge: ~Escapable {
     return isKnownValue(token, role, outer.all.union(own.all), max(outer.oauth, own.oauth))
   }
 
-  private mutating func isKnown(_ candidate: TokenCandidate, _ token: TokenShape, _ place: TokenPlace) -> Bool {
-    if isJWT(candidate.range) || isMarkedDigest(candidate, token) || isStatusRequest(candidate.range, token) {
-      return true
-    }
+  /// True when what the token is, where it stands and what stands beside it account for it.
+  private mutating func isAccountedFor(_ candidate: TokenCandidate, _ token: TokenShape, _ place: TokenPlace) -> Bool {
+    if isMarkedDigest(candidate, token) || isStatusRequest(candidate.range, token) { return true }
     let role = NameRole.role(bytes, candidate.previous)
     switch place {
     case .path:
@@ -206,11 +211,14 @@ struct TokenJudge: ~Escapable {
 }
 
 extension RequestShape {
-  /// Takes an encoded token of unknown structure; the longest of a place is kept.
-  mutating func note(_ token: TokenShape, _ place: TokenPlace) {
+  /// Takes an encoded token of unknown structure, which stands in `range`; the longest of a place is kept.
+  fileprivate mutating func note(_ token: TokenShape, _ place: TokenPlace, _ bytes: RawSpan, _ range: Range<Int>) {
+    guard token.length > (place == .path ? encodedPath : encodedQuery)?.length ?? 0 else { return }
+    var token = token
+    token.entropy = TokenClassifier.entropy(bytes, range)
     switch place {
-    case .path: if token.length > encodedPath?.length ?? 0 { encodedPath = token }
-    case .query: if token.length > encodedQuery?.length ?? 0 { encodedQuery = token }
+    case .path: encodedPath = token
+    case .query: encodedQuery = token
     }
   }
 
@@ -220,9 +228,8 @@ extension RequestShape {
 
 extension TokenShape {
   /// Sets what is known of a token that decodes to text.
-  fileprivate mutating func carriesText(by encoding: EncodingClass, _ bytes: RawSpan, _ range: Range<Int>) {
+  fileprivate mutating func carriesText(by encoding: EncodingClass) {
     self.encoding = encoding
     content = .structured
-    entropy = TokenClassifier.entropy(bytes, range)
   }
 }

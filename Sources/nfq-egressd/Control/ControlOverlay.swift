@@ -57,4 +57,6 @@ enum OverlayCommand: Sendable, Equatable {
   case list(session: String?)
   case remove(UInt64, OverlayAuthor)
   case unblock(String, OverlayAuthor)
+  /// Not about an overlay, but like one no matter for the packet path: a session is not taken for benign any longer.
+  case withdrawBenign(String, OverlayAuthor)
 }

@@ -29,7 +29,8 @@ enum ControlVerb: String, CaseIterable, Sendable {
     case .status: []
     case .extend: ["id", "destinations"]
     case .block: ["id", "why", "who", "lasts"]
-    case .unblock, .release, .benign: ["id", "why", "who"]
+    case .unblock, .release: ["id", "why", "who"]
+    case .benign: ["id", "why", "who", "withdraw"]
     case .overlayAdd: ["kind", "subject", "scope", "budget", "why", "who", "lasts"]
     case .overlayList: ["id"]
     case .overlayRemove: ["overlay", "why", "who"]
@@ -66,11 +67,13 @@ struct ControlRequest: Codable, Sendable, Equatable {
   var who: String?
   /// Seconds after which an overlay ends by itself.
   var lasts: Int64?
+  /// True to take a verdict back.
+  var withdraw: Bool?
 
   enum CodingKeys: String, CodingKey {
     case version, command, id
     case agentType = "agent_type"
-    case addresses, cgroups, pids, destinations, budget, overlay, kind, subject, scope, why, who, lasts
+    case addresses, cgroups, pids, destinations, budget, overlay, kind, subject, scope, why, who, lasts, withdraw
   }
 
   init(_ verb: ControlVerb, id: String? = nil) {
@@ -106,6 +109,10 @@ enum ControlErrorCode: String, Codable, Sendable, CaseIterable {
   case noBaseline = "no-baseline"
   /// Too few contacts were counted of the session to learn from.
   case noContacts = "no-contacts"
+  /// No verdict stands on the session.
+  case noVerdict = "no-verdict"
+  /// The store cannot be read just now.
+  case storeUnreadable = "store-unreadable"
   /// `store.path: none`: what is learned would be lost.
   case noStore = "no-store"
 }
@@ -144,7 +151,7 @@ struct ControlResponse: Codable, Sendable, Equatable {
   var mix: ControlMix?
   /// Whether a release found anything held.
   var wasHeld: Bool?
-  /// Contacts of the session that was found benign.
+  /// Contacts of the session that was found benign, or no longer is.
   var contacts: UInt64?
   var status: ControlStatus?
 

@@ -18,6 +18,7 @@ struct ControlService: Sendable {
   func answer(_ line: ArraySlice<UInt8>, from peer: ControlPeer? = nil) -> [UInt8] {
     do throws(ControlError) {
       let command = try command(Data(line))
+      try checkRecord(of: command)
       if case .overlay(let about) = command, let overlays {
         return Self.encode(try overlays.perform(about, peer, at: WallClock.now()))
       }
@@ -27,7 +28,6 @@ struct ControlService: Sendable {
         response.status = status()
         return Self.encode(response)
       }
-      try checkRecord(of: command)
       guard let outcome = execute(command) else {
         throw ControlError(.busy, "the packet path did not look in time; nothing was done, try again")
       }
@@ -50,10 +50,11 @@ struct ControlService: Sendable {
   /// What is to be written down is not done where that cannot be.
   private func checkRecord(of command: ControlCommand) throws(ControlError) {
     switch command {
-    case .benign where overlays?.keeper.hasStore != true:
+    case .benign where overlays?.keeper.hasStore != true,
+      .overlay(.withdrawBenign) where overlays?.keeper.hasStore != true:
       throw ControlError(
         .noStore, "there is no store to keep what is learned; write a path under store.path and restart")
-    case .release, .benign:
+    case .release, .benign, .overlay(.withdrawBenign):
       guard overlays?.keeper.isBehind == true else { return }
       throw ControlError(.tooManyOverlays, "as many changes wait for the disk as may; nothing was done")
     default: return
@@ -105,7 +106,9 @@ struct ControlService: Sendable {
       }
       return .extend(try id(request), by: count)
     case .release: return .release(try id(request), try reader.author(request))
-    case .benign: return .benign(try id(request), try reader.author(request))
+    case .benign:
+      let (id, author) = (try id(request), try reader.author(request))
+      return request.withdraw == true ? .overlay(.withdrawBenign(id, author)) : .benign(id, author)
     case .block: return .overlay(.add(try reader.block(try id(request), request)))
     case .unblock: return .overlay(.unblock(try id(request), try reader.author(request)))
     case .overlayAdd: return .overlay(.add(try reader.draft(request)))

@@ -6,6 +6,8 @@ struct OverlayDesk: Sendable {
   let keeper: PolicyKeeper
   /// Waits until the packet path has taken the policy, and asks whether a session lives; nil when it did not look.
   var settle: @Sendable (String) -> Bool? = { _ in nil }
+  /// The session of an id as it was found benign last, if that still stands.
+  var standing: @Sendable (String) throws(SessionStore.Failure) -> BenignMix? = { _ in nil }
 
   func perform(_ command: OverlayCommand, _ peer: ControlPeer?, at now: Timestamp) throws(ControlError)
     -> ControlResponse
@@ -43,8 +45,21 @@ struct OverlayDesk: Sendable {
       }
       response.overlay = ControlOverlay(overlay)
       finish(&response, overlay.scope, kept)
+    case .withdrawBenign(let session, let author):
+      let mix = try verdict(on: session)
+      response.contacts = mix.contacts.values.reduce(0, &+)
+      response.kept = recordBenign(mix.withdrawn, author, peer, at: now).rawValue
     }
     return response
+  }
+
+  private func verdict(on session: String) throws(ControlError) -> BenignMix {
+    do throws(SessionStore.Failure) {
+      if let mix = try standing(session) { return mix }
+    } catch {
+      throw ControlError(.storeUnreadable, "the store cannot be read just now (\(error.description)); try again")
+    }
+    throw ControlError(.noVerdict, "no review that stands found session \(quoted(session)) benign")
   }
 
   /// The overlays that concern a session of this type.
@@ -59,7 +74,7 @@ struct OverlayDesk: Sendable {
     keeper.recordRelease(of: session, signed(author, peer), at: now)
   }
 
-  /// Writes down that a reviewer found a session benign.
+  /// Writes down that a reviewer found a session benign, or that this is withdrawn.
   func recordBenign(
     _ mix: BenignMix, _ author: OverlayAuthor, _ peer: ControlPeer?, at now: Timestamp
   ) -> PolicyKeeper.Keeping {

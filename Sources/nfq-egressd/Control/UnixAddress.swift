@@ -1,6 +1,6 @@
 import Glibc
 
-/// Addresses of Unix sockets in the file system (unix(7)).
+/// Addresses of Unix sockets (unix(7)): paths in the file system, and with a leading `@` names in the abstract space.
 enum UnixAddress {
   /// Bytes of a path: `sun_path` has 108, one of them for the final zero.
   static let maximumLength = 107
@@ -13,12 +13,17 @@ enum UnixAddress {
     guard !bytes.isEmpty, bytes.count <= maximumLength, !bytes.contains(0) else { return nil }
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
+    let isAbstract = bytes[0] == UInt8(ascii: "@")
     unsafe withUnsafeMutableBytes(of: &address.sun_path) { target in
       for (index, byte) in bytes.enumerated() { unsafe target[index] = byte }
+      if isAbstract { unsafe target[0] = 0 }
     }
+    // An abstract name ends where the length says, a path at its zero.
+    let family = MemoryLayout<sa_family_t>.size
+    let length = isAbstract ? family + bytes.count : MemoryLayout<sockaddr_un>.size
     return unsafe withUnsafePointer(to: &address) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        unsafe body($0, socklen_t(length))
       }
     }
   }

@@ -7,6 +7,7 @@ final class QueueControl: Sendable {
   private let stopping = Atomic(false)
   private let waker: QueueWaker?
   private let published = Mutex(QueueCounters())
+  private let rounds = Atomic<UInt64>(0)
   private let publishedLatency = Mutex(VerdictLatency())
 
   init(waker: QueueWaker?) { self.waker = waker }
@@ -23,6 +24,9 @@ final class QueueControl: Sendable {
   /// The counts as of the last tick.
   var counters: QueueCounters { published.withLock { $0 } }
 
+  /// Grows while the queue's thread goes round: at every tick, however many packets there are.
+  var progress: UInt64 { rounds.load(ordering: .relaxed) }
+
   /// How long verdicts took, as of the last tick.
   var latency: VerdictLatency { publishedLatency.withLock { $0 } }
 
@@ -33,6 +37,7 @@ final class QueueControl: Sendable {
 
   /// Never waits: when a reader is just there, the next tick publishes.
   fileprivate func publish(_ counters: QueueCounters, _ latency: VerdictLatency) {
+    rounds.wrappingAdd(1, ordering: .relaxed)
     _ = published.withLockIfAvailable { $0 = counters }
     _ = publishedLatency.withLockIfAvailable { $0 = latency }
   }

@@ -7,8 +7,13 @@ struct BenignMix: Sendable, Equatable {
   /// When it began: an id may be used again, and then it is another session.
   var started: Timestamp
   var agentType: String
-  /// Contacts by category name, as they were at the review.
+  /// Contacts by category name, as they were at the review. Of a verdict at least two; none withdraws it.
   var contacts: [String: UInt64]
+
+  /// What takes the place of the session's verdict when that is withdrawn: no contacts.
+  var withdrawn: BenignMix {
+    BenignMix(session: session, started: started, agentType: agentType, contacts: [:])
+  }
 
   /// The same under the numbers that categories have now. One that is no more is left out: what it held would pass for
   /// something else.

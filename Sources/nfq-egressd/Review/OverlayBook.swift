@@ -30,19 +30,22 @@ struct OverlayChange: Sendable, Equatable {
     case released
     /// No overlay either: a reviewer found a session benign.
     case benign
+    /// Or took that back.
+    case withdrawn = "benign-withdrawn"
   }
 
   var action: Action
   var overlay: Overlay
   var at: Timestamp
   var author: OverlayAuthor
-  /// The session that was found benign.
+  /// The session that was found benign, or no longer is.
   var mix: BenignMix?
 
-  /// A session that was found benign, for the record.
+  /// A session that was found benign, or of which that is withdrawn, for the record.
   static func benign(_ mix: BenignMix, _ author: OverlayAuthor, at now: Timestamp) -> OverlayChange {
     let overlay = Overlay(id: 0, kind: .block, scope: .session(mix.session), made: now)
-    return OverlayChange(action: .benign, overlay: overlay, at: now, author: author, mix: mix)
+    return OverlayChange(
+      action: mix.contacts.isEmpty ? .withdrawn : .benign, overlay: overlay, at: now, author: author, mix: mix)
   }
 
   /// The release of a session's shift, for the record.
@@ -52,7 +55,12 @@ struct OverlayChange: Sendable, Equatable {
   }
 
   /// What is changed, as it stands in the record.
-  var kind: String { action == .released || action == .benign ? "mix" : overlay.kind.rawValue }
+  var kind: String {
+    switch action {
+    case .released, .benign, .withdrawn: "mix"
+    case .added, .removed, .expired: overlay.kind.rawValue
+    }
+  }
 }
 
 /// The overlays in force. Pure: what is to be stored and told comes out as changes.

@@ -59,7 +59,8 @@ extension OverlayChange {
     let scope: [(name: String, value: StatValue)] = [("scope", .text(overlay.scope.text))]
     switch action {
     case .released: return ("mix-released", scope + signature)
-    case .benign: return ("session-reviewed", scope + [("disposition", .text(action.rawValue))] + signature)
+    case .benign, .withdrawn:
+      return ("session-reviewed", scope + [("disposition", .text(action.rawValue))] + signature)
     case .added, .removed, .expired:
       var figures = overlay.figures + signature
       if action == .added, let expires = overlay.expires { figures.append(("expires", .text(expires.eveText))) }

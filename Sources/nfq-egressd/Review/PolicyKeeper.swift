@@ -127,7 +127,7 @@ final class PolicyKeeper: Sendable {
     record([.release(of: session, author, at: now)])
   }
 
-  /// Writes down that a reviewer found a session benign. What is learned from it acts from the next reload on.
+  /// Writes down that a reviewer found a session benign, or withdrew that. What is learned changes at the next reload.
   func recordBenign(_ mix: BenignMix, _ author: OverlayAuthor, at now: Timestamp) -> Keeping {
     record([.benign(mix, author, at: now)])
   }

@@ -17,9 +17,10 @@ final class ControlDesk {
 
   deinit { listener.remove() }
 
-  /// Begins to serve commands, which `queue` carries out, or `keeper` where they are about overlays.
+  /// Begins to serve commands, which `queue` carries out, or `keeper` where they are about overlays. `store` is the
+  /// store's path.
   func open(
-    for queue: QueueControl, keeper: PolicyKeeper, suffixes: PublicSuffixes,
+    for queue: QueueControl, keeper: PolicyKeeper, store: String?, suffixes: PublicSuffixes,
     status: @escaping @Sendable () -> ControlStatus
   ) throws(ControlListener.Failure) {
     let execute = { @Sendable [mailbox] (command: ControlCommand) in
@@ -28,9 +29,13 @@ final class ControlDesk {
     var service = ControlService(execute: execute)
     service.status = status
     service.reader.isRegistrySuffix = { suffixes.isRegistrySuffix($0) }
-    service.overlays = OverlayDesk(keeper: keeper) { session in
+    let settle = { @Sendable (session: String) -> Bool? in
       guard case .lives(let lives) = execute(.settle(session)) else { return nil }
       return lives
+    }
+    service.overlays = OverlayDesk(keeper: keeper, settle: settle) { session throws(SessionStore.Failure) in
+      guard let store else { return nil }
+      return try SessionStore.standing(session, path: store)
     }
     let server = ControlServer(listener, service: service)
     thread = PlainThread { server.run() }

@@ -79,7 +79,7 @@ struct Daemon {
       let control = queue.control
       keeper?.writer.onDurable { control.wake() }
       guard queueWatch.begin(for: queue.control) else { throw Failure(description: "no thread to watch the queue") }
-      try desk.open(for: queue.control, keeper: policy, suffixes: suffixes) {
+      try desk.open(for: queue.control, keeper: policy, store: keeper?.path, suffixes: suffixes) {
         ControlStatus(queueWatch.status, links.published.latest, configuration)
       }
       guard accountant?.begin(for: queue.control) ?? true else {
@@ -122,19 +122,26 @@ struct Daemon {
   ) {
     let configuration = current.loaded.configuration
     let mode = configuration.mode.rawValue
+    let manager = ServiceManager()
     log.info("inspecting queue \(configuration.queues.first), mode \(mode): \(current.loaded.summary)")
+    manager.tell(.ready("inspecting, \(current.loaded.summary)"))
+    defer { manager.tell(.stopping) }
+    var watchdog = Watchdog(manager)
     ring.add(stats("started", [("mode", .text(mode))]))
     var lastStats = WallClock.now()
     serving: while true {
       switch signals.wait(seconds: 1) {
       case .stop: break serving
       case .reload:
+        manager.tell(.reloading)
         writer.reopen()
         reload(compiler, &current, policy, ring, learner)
         queue.control.wake()
+        manager.tell(.ready("inspecting, \(current.loaded.summary)"))
       case .none: break
       }
       if queue.hasEnded { break }
+      watchdog.look(at: queue.control.progress)
       let now = WallClock.now()
       policy.look(at: now)
       if now.since(lastStats) >= Self.statsInterval * 1_000_000_000 {

@@ -21,28 +21,46 @@ extension SessionStore {
       ])
   }
 
-  /// The sessions of an agent type that were found benign, each as it was reviewed last, oldest review first. By a
-  /// connection of its own: the writer's may be to a file that was set aside since.
+  /// The sessions of an agent type that were found benign, each as it was reviewed last, oldest review first; without
+  /// those whose last review withdraws that.
   static func benign(_ agentType: String, path: String, limit: Int = maximumBenign) throws(Failure) -> [BenignMix] {
+    try mixes(
+      path: path,
+      sql: """
+        SELECT session, started, agentType, contacts FROM benignMix
+        WHERE id IN (SELECT MAX(id) FROM benignMix GROUP BY session, started) AND agentType = ? AND contacts <> '{}'
+        ORDER BY id DESC LIMIT ?
+        """, [agentType, limit]
+    ).reversed()
+  }
+
+  /// What was said last of the sessions of an id, and not withdrawn; nil when there is nothing.
+  static func standing(_ session: String, path: String) throws(Failure) -> BenignMix? {
+    try mixes(
+      path: path,
+      sql: """
+        SELECT session, started, agentType, contacts FROM benignMix
+        WHERE id IN (SELECT MAX(id) FROM benignMix WHERE session = ? GROUP BY started) AND contacts <> '{}'
+        ORDER BY id DESC LIMIT 1
+        """, [session]
+    ).first
+  }
+
+  /// By a connection of its own: the writer's may be to a file that was set aside since.
+  private static func mixes(path: String, sql: String, _ arguments: StatementArguments) throws(Failure) -> [BenignMix] {
     do {
       var configuration = GRDB.Configuration()
       configuration.readonly = true
       configuration.busyMode = .timeout(1)
       let rows = try DatabaseQueue(path: path, configuration: configuration).read { database in
-        try Row.fetchAll(
-          database,
-          sql: """
-            SELECT session, started, contacts FROM benignMix
-            WHERE id IN (SELECT MAX(id) FROM benignMix GROUP BY session, started) AND agentType = ?
-            ORDER BY id DESC LIMIT ?
-            """, arguments: [agentType, limit])
+        try Row.fetchAll(database, sql: sql, arguments: arguments)
       }
-      return rows.reversed().compactMap { row in
+      return rows.compactMap { row in
         let contacts = try? JSONDecoder().decode([String: UInt64].self, from: Data((row["contacts"] as String).utf8))
         return contacts.map {
           BenignMix(
-            session: row["session"], started: Timestamp(nanoseconds: row["started"]), agentType: agentType, contacts: $0
-          )
+            session: row["session"], started: Timestamp(nanoseconds: row["started"]), agentType: row["agentType"],
+            contacts: $0)
         }
       }
     } catch {

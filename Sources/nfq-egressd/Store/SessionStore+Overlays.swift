@@ -42,7 +42,7 @@ extension SessionStore {
         ])
       case .removed, .expired: try remove.execute(arguments: [id])
       case .released: break
-      case .benign:
+      case .benign, .withdrawn:
         // A row of its own is its record.
         if let mix = change.mix { try write(mix, change, into: database) }
         continue

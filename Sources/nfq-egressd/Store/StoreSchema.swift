@@ -119,7 +119,7 @@ enum StoreSchema {
         table.column("who", .text).notNull()
         table.column("peer", .text).notNull()
         table.column("why", .text).notNull()
-        // A JSON object: contacts by category name.
+        // A JSON object: contacts by category name. None where a verdict is withdrawn.
         table.column("contacts", .text).notNull()
       }
       try addOnly("benignMix", "the record of benign sessions", database)

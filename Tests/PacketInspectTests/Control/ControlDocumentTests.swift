@@ -44,7 +44,7 @@ struct ControlDocumentTests {
       }
     }
     #expect(verbs == Set(ControlVerb.allCases.map(\.rawValue)))
-    #expect(answers == 10)
+    #expect(answers == 11)
   }
 
   @Test("page and schema name every error code and no other")

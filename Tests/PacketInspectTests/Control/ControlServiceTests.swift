@@ -47,6 +47,12 @@ struct ControlServiceTests {
         == .release("a", OverlayAuthor(who: "anna", why: "w")))
     #expect(
       try command(#"{"version":1,"command":"benign","id":"a","why":"w"}"#) == .benign("a", OverlayAuthor(why: "w")))
+    #expect(
+      try command(#"{"version":1,"command":"benign","id":"a","why":"w","withdraw":false}"#)
+        == .benign("a", OverlayAuthor(why: "w")))
+    #expect(
+      try command(#"{"version":1,"command":"benign","id":"a","why":"w","who":"anna","withdraw":true}"#)
+        == .overlay(.withdrawBenign("a", OverlayAuthor(who: "anna", why: "w"))))
   }
 
   @Test("what a client encodes, the daemon reads")
@@ -78,6 +84,9 @@ struct ControlServiceTests {
       (#"{"version":1,"command":"release","id":"a"}"#, .badRequest),
       (#"{"version":1,"command":"release","why":"w"}"#, .badRequest),
       (#"{"version":1,"command":"benign","id":"a"}"#, .badRequest),
+      (#"{"version":1,"command":"benign","id":"a","withdraw":true}"#, .badRequest),
+      (#"{"version":1,"command":"benign","id":"a","why":"w","withdraw":"yes"}"#, .badRequest),
+      (#"{"version":1,"command":"release","id":"a","why":"w","withdraw":true}"#, .badRequest),
     ])
   func faults(text: String, expected: ControlErrorCode) {
     #expect(code(text) == expected)

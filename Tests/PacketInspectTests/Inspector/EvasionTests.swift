@@ -94,6 +94,41 @@ struct EvasionTests {
     #expect(lab.send(connection.segment(evil)) == Verdict(.reject, .evasion, scope: .flow))
   }
 
+  @Test("by junk that a hello takes the place of is refused until the server has answered the junk")
+  func junkBeforeHello() {
+    for answered in [false, true] {
+      var lab = lab()
+      let connection = TCPClient(Self.site, from: lab.freshEndpoint())
+      lab.open(connection)
+      let junk = [UInt8](repeating: 0x2a, count: 700)
+      #expect(lab.send(connection.segment(junk)).action == .accept)
+      if answered { lab.send(connection.answered(at: UInt32(junk.count))) }
+      let verdict = lab.send(connection.segment(hello("denied.net")))
+      // Once the server has the junk, it takes nothing else in its place.
+      #expect(verdict.action == (answered ? .accept : .reject))
+      if answered {
+        let next = lab.send(connection.segment(hello("denied.net"), at: UInt32(junk.count)))
+        #expect(next.reason == .deniedName)
+      } else {
+        #expect(verdict.reason == .evasion)
+      }
+    }
+  }
+
+  @Test("by a question over TCP in whose place another comes is refused")
+  func secondQuestion() {
+    func message(_ name: String) -> [UInt8] {
+      let bytes = DNSBuilder(id: 7, questions: [DNSBuilder.question(DNSBuilder.name(name))]).bytes
+      return PacketBuilder.be16(UInt16(bytes.count)) + bytes
+    }
+    var lab = lab()
+    let connection = TCPClient("93.184.216.53:53", from: lab.freshEndpoint())
+    lab.open(connection)
+    #expect(lab.send(connection.segment(message("fine12.net"))).action == .accept)
+    #expect(lab.send(connection.segment(message("fine12.net"))).action == .accept)
+    #expect(lab.send(connection.segment(message("denied.net"))).reason == .evasion)
+  }
+
   @Test("by more unanswered bytes after a hello than are kept is not waited out")
   func flushed() {
     var lab = lab()

@@ -66,13 +66,17 @@ struct PolicyKeeperTests {
     #expect(outbox.unwritten.map(\.kind) == ["mix"] && mailbox.newer(than: 1) == nil)
   }
 
-  private func benign(_ keeper: PolicyKeeper, asked: Asked) throws -> ControlResponse {
+  private func benign(
+    _ keeper: PolicyKeeper, asked: Asked, _ fields: String = "",
+    standing: @escaping @Sendable (String) throws(SessionStore.Failure) -> BenignMix? = { _ in nil }
+  ) throws -> ControlResponse {
     var service = ControlService(execute: { _ in
       asked.count.add(1, ordering: .relaxed)
       return .benign(ControlFixture.overview("one"), contacts: ["search": 7, "api": 2])
     })
-    service.overlays = OverlayDesk(keeper: keeper)
-    let request = Array(#"{"version":1,"command":"benign","id":"one","why":"read its log","who":"anna"}"#.utf8)
+    service.overlays = OverlayDesk(keeper: keeper, standing: standing)
+    let request = Array(
+      #"{"version":1,"command":"benign","id":"one","why":"read its log","who":"anna"\#(fields)}"#.utf8)
     return try JSONDecoder().decode(ControlResponse.self, from: Data(service.answer(request[...])))
   }
 
@@ -97,6 +101,29 @@ struct PolicyKeeperTests {
         == BenignMix(
           session: "one", started: overview.started, agentType: "research", contacts: ["search": 7, "api": 2]))
     #expect(change.event.figures.map(\.name) == ["scope", "disposition", "who", "why"])
+  }
+
+  @Test("a verdict that is withdrawn is told and written down without contacts, and no session is asked for it")
+  func withdrawn() throws {
+    let reports = Reports()
+    let outbox = OverlayOutbox()
+    let asked = Asked()
+    let keeper = try keeper(PolicyMailbox(), reports, outbox: outbox)
+    let mix = BenignMix(session: "one", started: now, agentType: "research", contacts: ["search": 7, "api": 2])
+    let withdraw = #","withdraw":true"#
+    let response = try benign(keeper, asked: asked, withdraw) { _ throws(SessionStore.Failure) in mix }
+    #expect(response.contacts == 9 && response.kept == "waiting" && response.session == nil)
+    let change = try #require(outbox.unwritten.first)
+    #expect(change.mix == mix.withdrawn && change.mix?.contacts.isEmpty == true && change.mix?.started == now)
+    #expect(change.event.kind == "session-reviewed")
+    #expect(change.event.figures.contains { $0.name == "disposition" && $0.value == .text("benign-withdrawn") })
+    #expect(try benign(keeper, asked: asked, withdraw).error?.code == .noVerdict)
+    let unread = try benign(keeper, asked: asked, withdraw) { _ throws(SessionStore.Failure) in
+      throw .unavailable("away")
+    }
+    #expect(unread.error?.code == .storeUnreadable)
+    #expect(try benign(try self.keeper(PolicyMailbox(), reports), asked: asked, withdraw).error?.code == .noStore)
+    #expect(outbox.unwritten.count == 1 && asked.count.load(ordering: .relaxed) == 0)
   }
 
   @Test("without a store, or while too much waits for it, nobody is asked about a session found benign")

@@ -103,6 +103,21 @@ struct TokenTests {
     #expect(Self.shape("\(media)&e=1484347850&t=no").encodedQuery != nil)
   }
 
+  @Test("data that is glued to words without a sign between the two is found; words alone are not")
+  func glued() {
+    var corpus = TokenCorpus(seed: 8)
+    var missed = 0
+    for round in 0..<400 {
+      let before = (0..<corpus.number(0..<24)).map { _ in corpus.capital() }.joined()
+      let after = (0..<corpus.number(0..<24)).map { _ in corpus.capital() }.joined()
+      let data = TokenCorpus.base64(round % 2 == 0 ? corpus.bytes(72) : corpus.text(72), url: true, padded: false)
+      if Self.shape("/x?d=\(before)\(data)\(after)").encodedQuery == nil { missed += 1 }
+      #expect(Self.shape("/\(before)9\(after)").encodedPath == nil)
+      #expect(Self.shape("/x?d=\(corpus.words(30, ""))7").encodedQuery == nil)
+    }
+    #expect(missed <= 20, "\(missed) of 400")
+  }
+
   @Test("the threshold is the policy's")
   func threshold() {
     var corpus = TokenCorpus(seed: 7)

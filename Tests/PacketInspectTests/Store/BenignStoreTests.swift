@@ -53,6 +53,26 @@ struct BenignStoreTests {
     #expect(rows == 4)
   }
 
+  @Test("are withdrawn by a row of their own, one life of an id after the other, and may be found benign again")
+  func withdrawn() throws {
+    let store = try SessionStore(path: path)
+    let (one, two) = (mix("one", ["search": 3]), mix("two", ["api": 4]))
+    let anotherLife = mix("one", ["api": 7], started: 1_799_999_500)
+    try write(store, one, two, anotherLife)
+    #expect(try SessionStore.standing("one", path: path) == anotherLife)
+    try write(store, anotherLife.withdrawn)
+    #expect(try SessionStore.benign("research", path: path) == [one, two])
+    #expect(try SessionStore.standing("one", path: path) == one)
+    try write(store, one.withdrawn)
+    #expect(try SessionStore.benign("research", path: path) == [two])
+    #expect(try SessionStore.standing("one", path: path) == nil)
+    #expect(try SessionStore.standing("nobody", path: path) == nil)
+    try write(store, one)
+    #expect(try SessionStore.benign("research", path: path) == [two, one])
+    let rows = try store.pool.read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM benignMix") }
+    #expect(rows == 6)
+  }
+
   @Test("stand there with who and why, and the database itself lets nobody alter that")
   func record() throws {
     let store = try SessionStore(path: path)

@@ -5,32 +5,29 @@ import TestSupport
 /// What reading a request's shape costs, by what its target is like.
 enum ShapeCost {
   static func run() {
-    var random = Random(seed: 9)
-    func text(_ length: Int, _ alphabet: [UInt8]) -> String {
-      String(
-        decoding: (0..<length).map { _ in alphabet[Int(random.next() % UInt64(alphabet.count))] }, as: UTF8.self)
+    var corpus = TokenCorpus(seed: 9)
+    let kinds = TokenCorpus.ordinaryKinds
+    // Every kind as often as the others: a third of them carry long tokens, more than agents' requests do.
+    measure("\(kinds) ordinary kinds alike", (0..<8 * kinds).map { corpus.ordinary($0 % kinds) })
+    for (name, kind) in [
+      ("search", 29), ("two UUIDs", 39), ("signed for Azure", 14), ("OAuth authorization", 16), ("with a JWT", 20),
+      ("signed for CloudFront", 15), ("signed for Google", 12), ("signed for Amazon", 11),
+    ] {
+      measure(name, (0..<64).map { _ in corpus.ordinary(kind) })
     }
-    let plain = "/guide/chapter-12/index.html?page=3&size=50"
-    let signed =
-      "/bucket/data/part-17.parquet?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=\(text(16, SessionMaker.upper))"
-      + "%2F20260101%2Feu-west-1%2Fs3%2Faws4_request&X-Amz-Date=20260101T000000Z&X-Amz-Expires=3600"
-      + "&X-Amz-SignedHeaders=host&X-Amz-Security-Token=\(text(380, SessionMaker.mixed))"
-      + "&X-Amz-Signature=\(text(64, SessionMaker.digits))"
-    let encoded = "/a/\(text(400, SessionMaker.mixed))"
-    for (name, target) in [("plain", plain), ("signed address", signed), ("encoded path", encoded)] {
-      measure(name, target)
-    }
+    measure("encoded path", (0..<64).map { _ in "/a/" + corpus.base64url(300) })
   }
 
   /// The request on a connection of its own, whole, and the same with a target of one character: the difference is the
   /// target's.
-  private static func measure(_ name: String, _ target: String) {
-    let with = perRequest(target)
-    let without = perRequest("/")
-    print("a request, \(name), \(target.utf8.count) characters: \(Int(with)) ns, its target \(Int(with - without)) ns")
+  private static func measure(_ name: String, _ targets: [String]) {
+    let with = perRequest(targets)
+    let without = perRequest(["/"])
+    let mean = targets.reduce(0) { $0 + $1.utf8.count } / targets.count
+    print("a request, \(name), \(mean) characters: \(Int(with)) ns, its target \(Int(with - without)) ns")
   }
 
-  private static func perRequest(_ target: String) -> Double {
+  private static func perRequest(_ targets: [String]) -> Double {
     var parts = PolicySnapshot.Parts()
     parts.agentTypes["a"] = AgentType(name: "a", budget: nil)
     if let source = IPNetwork("10.88.0.7/32") {
@@ -48,7 +45,7 @@ enum ShapeCost {
       for number in 0..<count {
         let client = Endpoint(address: Script.agent, port: UInt16(2_000 + number))
         let server = Endpoint(address: 0x2d00_0001 + UInt32(number % 50), port: 80)
-        let head = Message.request("GET", target, host: "www.site.example", bodyLength: 0)
+        let head = Message.request("GET", targets[number % targets.count], host: "www.site.example", bodyLength: 0)
         for (place, flags) in [PacketWriter.Flags.syn, PacketWriter.Flags.ack, PacketWriter.Flags.pushAck].enumerated()
         {
           var writer = PacketWriter()

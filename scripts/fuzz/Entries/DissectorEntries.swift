@@ -83,10 +83,83 @@ enum DissectorEntries {
       _ = bytes.extracting(head.targetRange).byteCount
       for name in [head.host, head.otherHost, head.targetHost] { if let name { read(name) } }
       chunks(bytes.extracting(droppingFirst: length))
+      if let contest = head.contest { read(contest, bytes.extracting(droppingFirst: length)) }
       let cut = HTTPRequestHead.parse(bytes.extracting(0..<length - 1), into: &head)
       demand(cut == .needMore, "a head without its last byte is not awaited")
     }
     chunks(bytes)
+  }
+
+  /// Each look at a contested body is its last one or moves on inside the bytes.
+  private static func read(_ contest: ContestedBody, _ bytes: RawSpan) {
+    var contest = contest
+    var offset = 0
+    while case .pass(let count) = contest.next(bytes.extracting(droppingFirst: offset)) {
+      demand(count > 0 && count <= bytes.byteCount - offset, "a contested body does not move on, or leaves its bytes")
+      offset += count
+    }
+  }
+
+  /// The requests of a client, whose frames are the same however they come.
+  static func http2(_ bytes: RawSpan) {
+    let whole = authorities(bytes, step: max(1, bytes.byteCount))
+    guard bytes.byteCount <= 512 else { return }
+    demand(authorities(bytes, step: 1) == whole, "requests over HTTP/2 depend on how they are cut")
+  }
+
+  private static func authorities(_ bytes: RawSpan, step: Int) -> [[UInt8]] {
+    var reader = HTTP2Reader()
+    var request = HTTP2Request()
+    var block: [UInt8] = []
+    var found: [[UInt8]] = []
+    var offset = 0
+    var known = 0
+    while offset <= bytes.byteCount {
+      switch reader.next(bytes.extracting(min(offset, known)..<known), into: &request, block: &block) {
+      case .needMore:
+        guard known < bytes.byteCount else { return found }
+        known = min(bytes.byteCount, max(known, offset) + step)
+      case .skip(let head, let payload):
+        demand(head > 0 && head <= known - offset && payload >= 0, "a frame has no length, or its head is not there")
+        offset += head + payload
+        known = max(known, min(offset, bytes.byteCount))
+      case .request(let length), .trailers(let length):
+        demand(length > 0 && length <= known - offset, "a header block is longer than its bytes")
+        found.append(request.authority)
+        offset += length
+      case .malformed: return found
+      }
+      demand(reader.tableSize <= 65_536, "a dynamic table is larger than its cap")
+    }
+    return found
+  }
+
+  /// The target that a proxy is asked for, which is the same however the bytes come.
+  static func socks(_ bytes: RawSpan) {
+    guard bytes.byteCount > 0, SOCKSReader.begins(bytes) else { return }
+    let whole = target(bytes, step: bytes.byteCount)
+    demand(target(bytes, step: 1) == whole, "what a proxy is asked for depends on how it is cut")
+  }
+
+  private static func target(_ bytes: RawSpan, step: Int) -> (HostName?, Int) {
+    var reader = SOCKSReader()
+    var offset = 0
+    var known = step
+    while true {
+      switch reader.next(bytes.extracting(offset..<known)) {
+      case .needMore:
+        guard known < bytes.byteCount else { return (nil, offset) }
+        known = min(bytes.byteCount, known + step)
+      case .pass(let length):
+        demand(length > 0 && length <= known - offset, "a message is longer than its bytes")
+        offset += length
+      case .request(let length, let target):
+        demand(length > 0 && length <= known - offset, "a request is longer than its bytes")
+        if let target { read(target) }
+        return (target, offset + length)
+      case .notThisProtocol: return (nil, -1)
+      }
+    }
   }
 
   /// A chunked body ends at the same place whether it comes whole or byte by byte.

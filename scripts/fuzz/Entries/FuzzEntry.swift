@@ -13,8 +13,12 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
   case quic
   /// A DNS message.
   case dns
-  /// A request head, and a chunked body.
+  /// A request head, and its body.
   case http
+  /// What a client sends over HTTP/2.
+  case http2
+  /// What a client says to a SOCKS proxy.
+  case socks
   /// A pcap or pcapng file, its fragments put together, through the inspector.
   case replay
   /// A stream of packets with what is known beside their bytes, through the inspector (see `InspectorEntry`).
@@ -28,6 +32,8 @@ public enum FuzzEntry: String, CaseIterable, Sendable {
     case .quic: DissectorEntries.quic(bytes)
     case .dns: DissectorEntries.dns(bytes)
     case .http: DissectorEntries.http(bytes)
+    case .http2: DissectorEntries.http2(bytes)
+    case .socks: DissectorEntries.socks(bytes)
     case .replay: InspectorEntry.replay(bytes)
     case .inspector: InspectorEntry.packets(bytes)
     }

@@ -35,6 +35,8 @@ enum Chosen {
       try seeds.take(capture: [UInt8](Data(contentsOf: URL(fileURLWithPath: captures + "/" + path))))
     }
     try seeds.writeMadeOnes()
+    try seeds.writeTunnels()
+    try seeds.writeRequests()
     return seeds.count
   }
 }

@@ -90,6 +90,64 @@ struct SeedWriter {
     }
   }
 
+  /// What a client says to a proxy, and what it then says to the target, to the proxy's port and to others.
+  mutating func writeTunnels() throws {
+    let requests = [
+      Array("CONNECT inner.example:443 HTTP/1.1\r\nHost: inner.example\r\n\r\n".utf8),
+      [4, 1, 1, 187, 93, 184, 216, 10] + Array("me\0".utf8),
+      [4, 1, 1, 187, 0, 0, 0, 1] + Array("me\0inner.example\0".utf8),
+      [5, 1, 0, 5, 1, 0, 3, 13] + Array("inner.example".utf8) + [1, 187],
+      [5, 2, 0, 2, 1, 2] + Array("me".utf8) + [2] + Array("pw".utf8) + [5, 1, 0, 3, 10] + Array("denied.net".utf8) + [
+        1, 187,
+      ],
+      [5, 1, 0, 5, 1, 0, 1, 93, 184, 216, 10, 0, 80],
+      [5, 1, 0, 5, 1, 0, 4, 0x26, 6, 0x28, 0, 2, 0x20, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 80],
+    ]
+    let inner = Array("GET / HTTP/1.1\r\nHost: denied.net\r\n\r\n".utf8)
+    for request in requests {
+      try write(request[0] == UInt8(ascii: "C") ? .http : .socks, request)
+      for inside in [inner, hellos.first ?? [], request + inner] {
+        for connection: UInt8 in [1, 7] {
+          let opening: [UInt8] = [0] + FuzzRecord.segment([], flags: 0x02, connection: connection)
+          try write(.inspector, opening + FuzzRecord.segment(request + inside, connection: connection))
+          try write(
+            .inspector,
+            opening + FuzzRecord.segment(request, connection: connection)
+              + FuzzRecord.segment(inside, offset: request.count, connection: connection))
+        }
+      }
+    }
+  }
+
+  /// Requests about whose end servers disagree, with others in their bodies; and HTTP/2.
+  mutating func writeRequests() throws {
+    let hidden = "GET / HTTP/1.1\r\nHost: denied.net\r\n\r\n"
+    for (fields, body) in [
+      ("Content-Length: 4\r\nTransfer-Encoding: chunked", "24\r\n\(hidden)\r\n0\r\n\r\n"),
+      ("Content-Length: 5\r\nTransfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n\(hidden)"),
+      ("Content-Length: 0\r\nContent-Length: 36", hidden), ("A: b\r\n Content-Length: 36", hidden),
+      ("A: b\nTransfer-Encoding : chunked", "24\r\n\(hidden)\r\n0\r\n\r\n"),
+    ] {
+      let bytes = Array("POST / HTTP/1.1\r\nHost: good.example\r\n\(fields)\r\n\r\n\(body)".utf8)
+      try write(.http, bytes)
+      let opening: [UInt8] = [0] + FuzzRecord.segment([], flags: 0x02, connection: 1)
+      try write(.inspector, opening + FuzzRecord.segment(bytes, connection: 1))
+      let cut = bytes.count - 20
+      try write(
+        .inspector,
+        opening + FuzzRecord.segment(Array(bytes[..<cut]), connection: 1)
+          + FuzzRecord.segment(Array(bytes[cut...]), offset: cut, connection: 1))
+    }
+    // GET, http, /, a literal :authority; once more, indexed.
+    let name = Array("denied.net".utf8)
+    let block = [0x82, 0x86, 0x84, 0x41, UInt8(name.count)] + name
+    func headers(_ block: [UInt8], stream: UInt8) -> [UInt8] {
+      [0, 0, UInt8(block.count), 1, 5, 0, 0, 0, stream] + block
+    }
+    let connection = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0]
+    try write(.http2, connection + headers(block, stream: 1) + headers([0x82, 0x86, 0x84, 0xbe], stream: 3))
+  }
+
   private mutating func write(_ entry: FuzzEntry, _ bytes: [UInt8]) throws {
     guard seen.insert(Array(entry.rawValue.utf8) + bytes).inserted else { return }
     let folder = directory.appendingPathComponent(entry.rawValue)

@@ -2,8 +2,8 @@
 ///
 /// Lenient as servers are: bare line feeds, white space around the size, any extensions and trailers. A size that is
 /// no number, or passes 2^63 - 1, or chunk data that no line end follows, breaks it.
-public struct ChunkedBodySkipper: Sendable {
-  private enum State: Sendable {
+public struct ChunkedBodySkipper: Hashable, Sendable {
+  private enum State: Hashable, Sendable {
     case sizeStart
     case size
     case sizeEnd

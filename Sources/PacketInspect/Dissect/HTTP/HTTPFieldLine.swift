@@ -8,6 +8,10 @@ struct HTTPFieldLine {
   var end: Int
   /// True for the empty line that ends a head.
   var isEmpty: Bool
+  /// All its lines when others were folded into it, else nothing.
+  var folded = 0..<0
+  /// True when white space stands between the name and the colon, or before the name.
+  var hasSpacedName = false
 
   /// The line at `start`; nil while its end, or the byte that tells whether another is folded into it, is missing.
   static func next(_ stream: RawSpan, from start: Int, _ oddities: inout Oddities) -> HTTPFieldLine? {
@@ -16,28 +20,51 @@ struct HTTPFieldLine {
     guard end > start else {
       return HTTPFieldLine(name: start..<start, value: start..<start, end: lineFeed + 1, isEmpty: true)
     }
+    var isFolded = false
     while true {
       guard lineFeed + 1 < stream.byteCount else { return nil }
       guard isBlank(stream.byte(at: lineFeed + 1)) else { break }
       oddities.insert(.foldedHeader)
+      isFolded = true
       let lineStart = lineFeed + 1
       guard let following = stream.firstIndex(of: 0x0a, from: lineStart, to: stream.byteCount) else { return nil }
       lineFeed = following
       end = contentEnd(stream, lineStart, lineFeed, &oddities)
     }
-    var nameStart = start
-    while nameStart < end, isBlank(stream.byte(at: nameStart)) { nameStart += 1 }
-    if nameStart > start { oddities.insert(.oddWhitespace) }
-    guard let colon = stream.firstIndex(of: UInt8(ascii: ":"), from: nameStart, to: end) else {
+    guard var line = field(stream, start..<end) else {
       oddities.insert(.oddHeader)
-      return HTTPFieldLine(name: start..<start, value: start..<start, end: lineFeed + 1, isEmpty: false)
+      return HTTPFieldLine(
+        name: start..<start, value: start..<start, end: lineFeed + 1, isEmpty: false,
+        folded: isFolded ? start..<end : 0..<0
+      )
     }
-    var nameEnd = colon
-    while nameEnd > nameStart, isSpace(stream.byte(at: nameEnd - 1)) { nameEnd -= 1 }
-    if nameEnd < colon { oddities.insert(.oddWhitespace) }
-    if nameEnd == nameStart { oddities.insert(.oddHeader) }
-    let value = trim(stream, colon + 1..<end)
-    return HTTPFieldLine(name: nameStart..<nameEnd, value: value, end: lineFeed + 1, isEmpty: false)
+    if line.hasSpacedName { oddities.insert(.oddWhitespace) }
+    if line.name.isEmpty { oddities.insert(.oddHeader) }
+    line.end = lineFeed + 1
+    if isFolded { line.folded = start..<end }
+    return line
+  }
+
+  /// The name and value that stand in a range; nil without a colon.
+  private static func field(_ stream: RawSpan, _ range: Range<Int>) -> HTTPFieldLine? {
+    var start = range.lowerBound
+    while start < range.upperBound, isBlank(stream.byte(at: start)) { start += 1 }
+    guard let colon = stream.firstIndex(of: UInt8(ascii: ":"), from: start, to: range.upperBound) else { return nil }
+    var end = colon
+    while end > start, isSpace(stream.byte(at: end - 1)) { end -= 1 }
+    return HTTPFieldLine(
+      name: start..<end, value: trim(stream, colon + 1..<range.upperBound), end: range.upperBound, isEmpty: false,
+      hasSpacedName: start > range.lowerBound || end < colon)
+  }
+
+  /// Calls `body` with each of some lines that has the form of a field with a value.
+  static func forEachField(_ stream: RawSpan, in lines: Range<Int>, _ body: (HTTPFieldLine) -> Void) {
+    var start = lines.lowerBound
+    while start < lines.upperBound {
+      let end = stream.firstIndex(of: 0x0a, from: start, to: lines.upperBound) ?? lines.upperBound
+      if let line = field(stream, start..<end), !line.value.isEmpty { body(line) }
+      start = end + 1
+    }
   }
 
   /// Calls `body` with each element of a comma-separated list, trimmed, empty ones left out (RFC 9110 section 5.6.1).

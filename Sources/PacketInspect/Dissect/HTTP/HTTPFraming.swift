@@ -1,10 +1,14 @@
 /// What the fields of a head say about the body's end, gathered field by field (RFC 9112 section 6).
 struct HTTPFraming {
   private var length: UInt64?
+  /// The last of several lengths that differ, or what a lenient server reads of one that is no number.
+  private var otherLength: UInt64?
   private var lengthsDisagree = false
   private var hasEncoding = false
   private var lastIsChunked = false
   private var anyIsChunked = false
+  /// One of these fields is written in a way that some servers do not know it by.
+  private var isOddlyWritten = false
   /// An Upgrade field with a value was seen.
   var hasUpgrade = false
   /// One of its protocols is WebSocket.
@@ -21,11 +25,15 @@ struct HTTPFraming {
       found = true
       guard let number = Self.decimal(stream, element) else {
         lengthsDisagree = true
+        otherLength = Self.leadingDecimal(stream, element)
         return
       }
-      // Of several that differ the first is kept: where the body ends is then anyone's guess, and it is marked.
+      // Of several that differ the first is followed: where the body ends is then anyone's guess, and it is marked.
       if let length {
-        if length != number { lengthsDisagree = true }
+        if length != number {
+          lengthsDisagree = true
+          otherLength = number
+        }
       } else {
         length = number
       }
@@ -36,6 +44,9 @@ struct HTTPFraming {
   /// One Transfer-Encoding field; several are one list.
   mutating func takeEncoding(_ stream: RawSpan, _ value: Range<Int>) {
     hasEncoding = true
+    if Self.isControl(stream, at: value.lowerBound - 1) || Self.isControl(stream, at: value.upperBound) {
+      isOddlyWritten = true
+    }
     HTTPFieldLine.forEachElement(stream, value) { element in
       lastIsChunked = element.count == 7 && stream.matches(HTTPWord.chunked, at: element.lowerBound)
       if lastIsChunked { anyIsChunked = true }
@@ -51,7 +62,34 @@ struct HTTPFraming {
 
   /// True when two servers might disagree about where the body ends.
   func isAmbiguous(minorVersion: UInt8) -> Bool {
-    lengthsDisagree || (hasEncoding && (length != nil || !lastIsChunked || minorVersion == 0))
+    lengthsDisagree || isOddlyWritten || (hasEncoding && (length != nil || !lastIsChunked || minorVersion == 0))
+  }
+
+  /// White space between one of these fields' names and its colon: some servers skip it, others the field.
+  mutating func takeSpacedName() { isOddlyWritten = true }
+
+  /// The readings of a body about whose end servers disagree; nil when all of them are the same. Where the fields may be
+  /// passed over, since some servers do not see them so or no length holds, that there is no body is one of them.
+  func contest(isHidden: Bool) -> ContestedBody? {
+    var lengths: Set<UInt64> = isHidden || isOddlyWritten || length == nil ? [0] : []
+    if let length { lengths.insert(length) }
+    if let otherLength { lengths.insert(otherLength) }
+    return ContestedBody(lengths: lengths, isChunked: hasEncoding)
+  }
+
+  /// A vertical tab or form feed, which some servers trim and others take for part of the value.
+  private static func isControl(_ stream: RawSpan, at offset: Int) -> Bool {
+    guard offset >= 0, offset < stream.byteCount else { return false }
+    return stream.byte(at: offset) == 0x0b || stream.byte(at: offset) == 0x0c
+  }
+
+  /// The digits at the start, behind a sign, as C's strtoul reads them.
+  private static func leadingDecimal(_ stream: RawSpan, _ range: Range<Int>) -> UInt64? {
+    var start = range.lowerBound
+    if start < range.upperBound, stream.byte(at: start) == UInt8(ascii: "+") { start += 1 }
+    var end = start
+    while end < range.upperBound, stream.byte(at: end) >= 0x30, stream.byte(at: end) <= 0x39 { end += 1 }
+    return start < end ? decimal(stream, start..<end) : nil
   }
 
   /// A number of digits alone; nil when it is something else or does not fit.

@@ -72,6 +72,15 @@ extension RawSpan {
     let ones: UInt64 = 0x0101_0101_0101_0101
     let pattern = ones &* UInt64(byte)
     var index = start
+    let wanted = SIMD16<UInt8>(repeating: byte)
+    while index + 32 <= end {
+      let first = (lanes(at: index) .== wanted).ones
+      let second = (lanes(at: index + 16) .== wanted).ones
+      if (first | second).isAny {
+        return index + (first.gathered | second.gathered << 16).trailingZeroBitCount
+      }
+      index += 32
+    }
     while index + 8 <= end {
       // Non-zero exactly when some byte of `difference` is zero, that is, when one of the eight is the one wanted.
       let difference = u64(at: index) ^ pattern

@@ -37,6 +37,10 @@ public struct HTTPRequestHead: Sendable {
   public var targetRange: Range<Int>
   /// How the body is framed.
   public var body: HTTPBodyFraming
+  /// The ends of the body among which servers may choose; nil where they agree on what `body` says.
+  public var contest: ContestedBody?
+  /// True when some lines end in bare line feeds and others properly: one server reads lines that another does not.
+  public var mixesLineEnds = false
   /// The family of the body's declared type: the first Content-Type counts.
   public var contentType: ContentTypeFamily
   /// True when the client asks for another protocol on this connection (Upgrade with Connection: upgrade).
@@ -93,6 +97,8 @@ public struct HTTPRequestHead: Sendable {
     asksUpgrade = false
     asksWebSocket = false
     isHTTP2 = false
+    contest = nil
+    mixesLineEnds = false
     oddities = []
     length = 0
   }

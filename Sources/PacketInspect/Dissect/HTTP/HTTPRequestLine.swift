@@ -18,20 +18,18 @@ struct HTTPRequestLine: Equatable {
     case line(HTTPRequestLine)
   }
 
-  /// Bytes of line ends and spaces skipped before the line: servers forgive a stray one or two (RFC 9112 section 2.2).
-  static let maximumLeadIn = 8
   /// An unknown method whose line has not ended by then is another protocol. Known methods, and targets that begin
   /// with a slash, may go on: some servers take targets of any length, and a long one must not blind the inspector.
   static let maximumUnknownLine = 8192
 
-  /// Looks for a request line at the start of `stream`. Linear.
+  /// Looks for a request line at the start of `stream`, behind any line ends and spaces: RFC 9112 section 2.2 has servers
+  /// forgive one, and some pass over as many as come. Linear.
   static func parse(_ stream: RawSpan) -> Outcome {
     var oddities: Oddities = []
     var start = 0
     while start < stream.byteCount, isLineSpace(stream.byte(at: start)) {
       start += 1
       oddities.insert(.oddWhitespace)
-      guard start <= maximumLeadIn else { return .notThisProtocol }
     }
     var methodEnd = start
     while methodEnd < stream.byteCount, HTTPMethod.isToken(stream.byte(at: methodEnd)) {

@@ -24,8 +24,11 @@ extension HTTPRequestHead {
       // White space before the first field would make it a continuation of the request line; servers either skip it
       // or read it as a field.
       head.take(field, stream, &framing)
+      // A server that knows no folding reads each of the lines as a field.
+      HTTPFieldLine.forEachField(stream, in: field.folded) { head.take($0, stream, &framing) }
     }
     head.length = offset
+    head.mixesLineEnds = head.oddities.contains(.bareLineFeed) && hasProperLineEnd(stream.extracting(first: offset))
     head.finish(framing)
     return .complete(length: offset)
   }
@@ -41,6 +44,15 @@ extension HTTPRequestHead {
     setTargetHost(authority, stream)
     port = authority.port
     if authority.isOdd { oddities.insert(.ambiguousHost) }
+  }
+
+  private static func hasProperLineEnd(_ head: RawSpan) -> Bool {
+    var index = 1
+    while index < head.byteCount {
+      if head.byte(at: index) == 0x0a, head.byte(at: index - 1) == 0x0d { return true }
+      index += 1
+    }
+    return false
   }
 
   private mutating func take(_ field: HTTPFieldLine, _ stream: RawSpan, _ framing: inout HTTPFraming) {
@@ -63,8 +75,10 @@ extension HTTPRequestHead {
     case 12 where stream.matches(HTTPWord.contentType, at: field.name.lowerBound):
       if contentType == .none { contentType = ContentTypeFamily(stream, field.value) }
     case 14 where stream.matches(HTTPWord.contentLength, at: field.name.lowerBound):
+      if field.hasSpacedName { framing.takeSpacedName() }
       framing.takeLength(stream, field.value)
     case 17 where stream.matches(HTTPWord.transferEncoding, at: field.name.lowerBound):
+      if field.hasSpacedName { framing.takeSpacedName() }
       framing.takeEncoding(stream, field.value)
     default:
       break
@@ -89,6 +103,8 @@ extension HTTPRequestHead {
     asksUpgrade = framing.hasUpgrade && framing.connectionUpgrade
     asksWebSocket = asksUpgrade && framing.hasWebSocket
     if framing.isAmbiguous(minorVersion: minorVersion) { oddities.insert(.ambiguousLength) }
+    let isHidden = mixesLineEnds || oddities.contains(.foldedHeader)
+    if !isConnect, isHidden || oddities.contains(.ambiguousLength) { contest = framing.contest(isHidden: isHidden) }
     // A CONNECT has no body: what follows belongs to the tunnel.
     if isConnect {
       if framing.body != .none { oddities.insert(.ambiguousLength) }

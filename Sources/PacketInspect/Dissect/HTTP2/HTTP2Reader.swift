@@ -5,7 +5,7 @@
 /// passed over. Not read: what a CONNECT stream carries in its DATA.
 public struct HTTP2Reader: Sendable {
   /// What comes next in the bytes.
-  enum Step: Hashable {
+  package enum Step: Hashable {
     /// A part of it is still to come.
     case needMore
     /// Frames without a name, or the preface: so many bytes to pass over now, and the last one's payload behind them.
@@ -30,7 +30,7 @@ public struct HTTP2Reader: Sendable {
   public init() {}
 
   /// Bytes that its dynamic table stands for.
-  var tableSize: Int { hpack.tableSize }
+  package var tableSize: Int { hpack.tableSize }
 
   /// Bytes of the preface that tell it from any request: "PRI * HTTP/2".
   private static let telling = 12
@@ -43,7 +43,7 @@ public struct HTTP2Reader: Sendable {
   }
 
   /// Reads the frame at the start of `bytes`, the connection's next ones. `block` is for what several frames bring.
-  mutating func next(_ bytes: RawSpan, into request: inout HTTP2Request, block: inout [UInt8]) -> Step {
+  package mutating func next(_ bytes: RawSpan, into request: inout HTTP2Request, block: inout [UInt8]) -> Step {
     guard hasPreface else {
       let count = min(bytes.byteCount, Self.preface.count)
       for index in 0..<count where bytes.byte(at: index) != Self.preface[index] { return .malformed }

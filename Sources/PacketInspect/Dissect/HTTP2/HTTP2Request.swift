@@ -1,15 +1,18 @@
 /// What one header block of an HTTP/2 client says of its destination (RFC 9113 section 8.3.1).
-struct HTTP2Request: Sendable {
+package struct HTTP2Request: Sendable {
   /// `:method`; empty in trailers, which are no request.
   private(set) var method: [UInt8] = []
   /// `:authority`, as sent.
-  private(set) var authority: [UInt8] = []
+  package private(set) var authority: [UInt8] = []
   /// A `host` field, as sent.
   private(set) var host: [UInt8] = []
   /// `:protocol` of an extended CONNECT (RFC 8441): "websocket" and others.
   private(set) var protocolName: [UInt8] = []
   /// True when `:authority` or `host` came twice, or was longer than is kept.
   private(set) var isOdd = false
+
+  /// An empty one.
+  package init() {}
 
   /// Back to nothing.
   mutating func reset() {

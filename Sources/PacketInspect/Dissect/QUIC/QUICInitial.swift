@@ -63,7 +63,8 @@ public enum QUICInitial {
     do throws(ParseError) {
       while !reader.isEmpty {
         switch try reader.quicVariableInteger() {
-        case 0x00, 0x01: break
+        case 0x00: try skipPadding(&reader)
+        case 0x01: break
         case 0x02: try skipAcknowledgement(&reader, countsECN: false)
         case 0x03: try skipAcknowledgement(&reader, countsECN: true)
         case 0x06:
@@ -85,6 +86,15 @@ public enum QUICInitial {
       return result
     }
     return result
+  }
+
+  /// Padding is what most of an Initial packet is made of: passed over eight bytes at a time.
+  private static func skipPadding(_ reader: inout PacketReader) throws(ParseError) {
+    let rest = reader.rest
+    var count = 0
+    while count + 8 <= rest.byteCount, rest.u64(at: count) == 0 { count += 8 }
+    while count < rest.byteCount, rest.byte(at: count) == 0 { count += 1 }
+    try reader.skip(count)
   }
 
   /// RFC 9000 section 19.3. A lying count of ranges ends with the bytes.

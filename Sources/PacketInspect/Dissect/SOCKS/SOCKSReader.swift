@@ -4,7 +4,7 @@
 /// Only the client's side is read: what the proxy chose shows in what comes next. Behind GSSAPI nothing can be read.
 public struct SOCKSReader: Sendable {
   /// What comes next in the bytes.
-  enum Step {
+  package enum Step {
     /// A part of it is still to come.
     case needMore
     /// So many bytes that name nobody: the offer of methods, or a user name.
@@ -25,7 +25,7 @@ public struct SOCKSReader: Sendable {
   public init() {}
 
   /// True when `bytes`, the first of a stream, may be a client's of SOCKS; both versions open with their number.
-  static func begins(_ bytes: RawSpan) -> Bool {
+  package static func begins(_ bytes: RawSpan) -> Bool {
     guard bytes.byteCount > 0 else { return false }
     let second = bytes.byteCount > 1 ? bytes.byte(at: 1) : 1
     switch bytes.byte(at: 0) {
@@ -36,7 +36,7 @@ public struct SOCKSReader: Sendable {
   }
 
   /// Reads the message at the start of `bytes`, the connection's next ones.
-  mutating func next(_ bytes: RawSpan) -> Step {
+  package mutating func next(_ bytes: RawSpan) -> Step {
     var reader = PacketReader(bytes)
     do throws(ParseError) {
       switch try reader.u8() {

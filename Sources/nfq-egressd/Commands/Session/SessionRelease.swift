@@ -11,24 +11,15 @@ struct SessionRelease: ParsableCommand {
       """
   )
 
-  @OptionGroup var name: SessionName
-  @OptionGroup var reason: OverlayReason
-  @OptionGroup var options: SessionOptions
+  @OptionGroup var review: SessionReview
 
   func run() throws {
-    var request = ControlRequest(.release, id: name.id)
-    reason.fill(&request)
-    let response = try options.send(request)
-    if options.json { return try options.print(json: response) }
-    guard let session = response.session else { return }
-    var lines = [
-      response.wasHeld == true
-        ? "session \(session.id) is released"
-        : "nothing of session \(session.id) was held; its mix is its own from now on"
-    ]
-    if response.kept == "waiting" {
-      lines.append("it acts, but is not on disk yet: the store cannot be written just now")
+    try review.say(.release) { response in
+      response.session.map { session in
+        response.wasHeld == true
+          ? "session \(session.id) is released"
+          : "nothing of session \(session.id) was held; its mix is its own from now on"
+      }
     }
-    options.print(lines)
   }
 }

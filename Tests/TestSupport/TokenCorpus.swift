@@ -1,8 +1,6 @@
-import TestSupport
-
 /// Request targets as real clients write them, and tokens as somebody writes them who sends data. Seeded: the same
 /// corpus every time.
-struct TokenCorpus {
+public struct TokenCorpus {
   private var random: SplitMix64
   private static let words = [
     "about", "account", "agent", "archive", "article", "budget", "build", "cache", "catalog", "chapter", "client",
@@ -17,51 +15,66 @@ struct TokenCorpus {
     "title", "tools", "travel", "tutorial", "update", "user", "value", "version", "video", "weather", "website",
     "window", "winter", "writing",
   ]
-  static let prose = Array(
+  /// What somebody may want to send.
+  public static let prose = Array(
     """
     The quick report of the third quarter says that revenue in the northern region fell by 4 percent, while costs for \
     the new data centre rose; please keep this to yourself until Tuesday. Account 4711-0815, password "correct horse", \
     contact j.doe@corp.example or +49 30 123456. The board meets at 10:30 in room B12. Bring the signed copies!
     """.utf8)
 
-  init(seed: UInt64) { random = SplitMix64(seed: seed) }
+  /// The corpus of a seed.
+  public init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
-  mutating func number(_ range: Range<Int>) -> Int { Int.random(in: range, using: &random) }
-  mutating func pick<T>(_ values: [T]) -> T { values[number(0..<values.count)] }
-  mutating func bytes(_ count: Int) -> [UInt8] {
+  /// A number of the range.
+  public mutating func number(_ range: Range<Int>) -> Int { Int.random(in: range, using: &random) }
+  /// One of the values.
+  public mutating func pick<T>(_ values: [T]) -> T { values[number(0..<values.count)] }
+  /// Noise.
+  public mutating func bytes(_ count: Int) -> [UInt8] {
     (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
   }
   /// A piece of prose.
-  mutating func text(_ count: Int) -> [UInt8] {
+  public mutating func text(_ count: Int) -> [UInt8] {
     let start = number(0..<Self.prose.count)
     return (0..<count).map { Self.prose[(start + $0) % Self.prose.count] }
   }
-  mutating func word() -> String { pick(Self.words) }
-  mutating func capital() -> String {
+  /// A word.
+  public mutating func word() -> String { pick(Self.words) }
+  /// A word with a capital.
+  public mutating func capital() -> String {
     let word = word()
     return word.prefix(1).uppercased() + word.dropFirst()
   }
-  mutating func words(_ count: Int, _ joint: String = "-") -> String {
+  /// Words, joined.
+  public mutating func words(_ count: Int, _ joint: String = "-") -> String {
     (0..<count).map { _ in word() }.joined(separator: joint)
   }
-  mutating func hex(_ characters: Int) -> String { Self.hex(bytes(characters / 2)) }
-  mutating func base64url(_ count: Int) -> String { Self.base64(bytes(count), url: true, padded: false) }
-  mutating func uuid() -> String {
+  /// Noise in base 16, of so many characters.
+  public mutating func hex(_ characters: Int) -> String { Self.hex(bytes(characters / 2)) }
+  /// So many bytes of noise in base 64 for URLs.
+  public mutating func base64url(_ count: Int) -> String { Self.base64(bytes(count), url: true, padded: false) }
+  /// A UUID.
+  public mutating func uuid() -> String {
     let text = Array(hex(32))
     return [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { String(text[$0]) }.joined(separator: "-")
   }
-  mutating func capitals(_ count: Int) -> String {
+  /// Capitals and digits.
+  public mutating func capitals(_ count: Int) -> String {
     String((0..<count).map { _ in pick(Array("ABCDEFGHKLMNPQRS234567")) })
   }
 
-  static func hex(_ bytes: [UInt8]) -> String {
+  /// Base 16.
+  public static func hex(_ bytes: [UInt8]) -> String {
     bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
-  static func base64(_ bytes: [UInt8], url: Bool = false, padded: Bool = true) -> String {
+  /// Base 64.
+  public static func base64(_ bytes: [UInt8], url: Bool = false, padded: Bool = true) -> String {
     let text = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" + (url ? "-_" : "+/")
     return encode(bytes, Array(text), width: 6, padded: padded ? 4 : 1)
   }
-  static func base32(_ bytes: [UInt8], lower: Bool = false) -> String {
+  /// Base 32, without padding.
+  public static func base32(_ bytes: [UInt8], lower: Bool = false) -> String {
     encode(
       bytes, Array(lower ? "abcdefghijklmnopqrstuvwxyz234567" : "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), width: 5, padded: 1
     )
@@ -83,8 +96,10 @@ struct TokenCorpus {
     while out.count % padded != 0 { out.append("=") }
     return out
   }
-  static func escape(_ text: String) -> String { escape(Array(text.utf8), all: false) }
-  static func escape(_ bytes: [UInt8], all: Bool) -> String {
+  /// Text, percent-encoded where it has to be.
+  public static func escape(_ text: String) -> String { escape(Array(text.utf8), all: false) }
+  /// Bytes, percent-encoded where they have to be, or all.
+  public static func escape(_ bytes: [UInt8], all: Bool) -> String {
     bytes.map { byte in
       let isPlain =
         Character(UnicodeScalar(byte)).isASCII
@@ -95,12 +110,14 @@ struct TokenCorpus {
     }.joined()
   }
 
-  mutating func jwt() -> String {
+  /// A JSON Web Token.
+  public mutating func jwt() -> String {
     let head = Self.base64(Array(#"{"alg":"RS256","typ":"JWT","kid":"\#(hex(16))"}"#.utf8), url: true, padded: false)
     let claims = #"{"sub":"\#(words(2))","iss":"https://\#(word()).example","exp":\#(number(0..<2_000_000_000))}"#
     return [head, Self.base64(Array(claims.utf8), url: true, padded: false), base64url(256)].joined(separator: ".")
   }
-  mutating func amazon() -> String {
+  /// The query of an address that was signed for Amazon, with a session's token.
+  public mutating func amazon() -> String {
     let token = Self.escape(Self.base64(Array("!\nIorigin_ec".utf8) + bytes(number(300..<900))))
     return "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=ASIA\(capitals(16))%2F20261122%2Fus-east-1%2Fs3%2F"
       + "aws4_request&X-Amz-Date=20261122T101010Z&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Security-Token="
@@ -111,10 +128,10 @@ struct TokenCorpus {
   }
 
   /// Kinds of ordinary targets.
-  static let ordinaryKinds = 56
+  public static let ordinaryKinds = 56
 
   /// An ordinary target of a kind.
-  mutating func ordinary(_ kind: Int) -> String {
+  public mutating func ordinary(_ kind: Int) -> String {
     switch kind {
     case 0: "/packages/\(hex(2))/\(hex(2))/\(hex(60))/\(word())-\(number(0..<9)).1-py3-none-any.whl"
     case 1: "/packages/\(hex(2))/\(hex(2))/\(hex(60))/\(words(2))-2.0.tar.gz"
@@ -207,14 +224,14 @@ struct TokenCorpus {
   }
 
   /// Ways to write data into a target.
-  static let encodings = [
+  public static let encodings = [
     "base64 of noise", "base64url of noise", "base64 of text", "base64url of text", "raw base64 of noise",
     "hex of text", "upper-case hex of text", "hex of noise", "base32 of noise", "base32 of text", "needless percents",
     "percents of noise",
   ]
 
   /// A token of at least 64 characters.
-  mutating func token(_ encoding: Int) -> String {
+  public mutating func token(_ encoding: Int) -> String {
     let size = pick([48, 48, 60, 64, 96, 192])
     return switch encoding {
     case 0: Self.escape(Self.base64(bytes(size)))
