@@ -58,7 +58,7 @@ public struct StreamState: Sendable {
     switch mode {
     case .settled: false
     case .search: isUnfinished
-    case .detect, .tls, .http, .chunks, .http2, .socks, .dns: true
+    case .detect, .tls, .http, .chunks, .contested, .http2, .socks, .dns: true
     }
   }
 
