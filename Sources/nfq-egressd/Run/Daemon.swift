@@ -60,6 +60,7 @@ struct Daemon {
     let keeperOfRules = RulesKeeper(configuration.rules, log: log) { kind, figures in
       ring.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures)))
     }
+    let queueWatch = QueueWatch(configuration, log: log) { ring.add($0) }
     let leases = configuration.sessions.containers.map { _ in ContainerLeases(log: log) }
     let accountant =
       configuration.queues.offload == .decided
@@ -80,7 +81,10 @@ struct Daemon {
       guard keeper?.begin() ?? true else { throw Failure(description: "no thread for the store") }
       let control = queue.control
       keeper?.writer.onDurable { control.wake() }
-      try desk.open(for: queue.control, keeper: policy, store: keeper?.path, suffixes: suffixes)
+      guard queueWatch.begin(for: queue.control) else { throw Failure(description: "no thread to watch the queue") }
+      try desk.open(for: queue.control, keeper: policy, store: keeper?.path, suffixes: suffixes) {
+        ControlStatus(queueWatch.status, links.published.latest, configuration)
+      }
       guard accountant?.begin(for: queue.control) ?? true else {
         throw Failure(description: "no thread for passed flows")
       }
@@ -89,7 +93,8 @@ struct Daemon {
       metrics = configuration.metrics.listen.map { address in
         let sources = DaemonMetrics.Sources(
           mode: configuration.mode, queue: configuration.queues.first, control: queue.control,
-          published: links.published, policy: policy, events: ring, writer: writer, store: keeper?.writer,
+          published: links.published, watch: queueWatch, policy: policy, events: ring, writer: writer,
+          store: keeper?.writer,
           types: desk.types(by: queue.control))
         return MetricsServer(address, metrics: DaemonMetrics(sources: sources)) { log.error("\($0)") }
       }
@@ -102,6 +107,7 @@ struct Daemon {
     desk.close()
     watcher?.stop()
     keeperOfRules.stop()
+    queueWatch.stop()
     accountant?.stop()
     queue.control.stop()
     do { try queue.thread.join() } catch { trouble = error }
@@ -262,6 +268,7 @@ struct Daemon {
       ("malformed", inspector.counters.malformed), ("foreign", inspector.counters.foreign),
       ("flows", UInt64(inspector.flows)), ("passes", inspector.counters.passed),
       ("flows_total", inspector.counters.flows), ("flow_table_full", inspector.counters.flowTableFull),
+      ("flows_evicted", inspector.counters.evicted), ("flows_lost", inspector.counters.lost),
       ("sessions", UInt64(inspector.sessions)), ("quic_hellos", inspector.counters.quicHellos),
       ("quic_unopened", inspector.counters.quicUnopened),
       ("quic_unknown_version", inspector.counters.quicUnknownVersion),

@@ -5,6 +5,7 @@ import TestSupport
 let usage =
   """
   usage: CoreBench REPETITIONS [parse|inspect|crowded] | CoreBench SESSIONS memory |
+         CoreBench PASSES flows |
          CoreBench PASSES worst CAPTURES [FUZZ-INPUTS] | CoreBench REPETITIONS lists NAMES NETWORKS |
          CoreBench COUNT write names|networks
   """
@@ -41,6 +42,10 @@ let parts = arguments.count == 3 ? [arguments[2]] : ["parse", "inspect", "crowde
 guard let suffixes = SystemSuffixes() else { fail("CoreBench: no public suffix list here (package publicsuffix)", 1) }
 if arguments.count == 3, arguments[2] == "memory" {
   print(MemoryBench.run(sessions: repetitions, destinations: 200, suffixes: suffixes))
+  exit(0)
+}
+if arguments.count == 3, arguments[2] == "flows" {
+  print(FlowBench.run(passes: repetitions, suffixes: suffixes))
   exit(0)
 }
 if arguments.count > 3 {
