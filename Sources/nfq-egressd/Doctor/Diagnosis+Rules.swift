@@ -20,7 +20,8 @@ extension Diagnosis {
       [
         .fail(
           .rules, "no rules are recorded for this network namespace (\(path)): nothing is sent to the queue",
-          mend: "iptables-setup.sh install, in the daemon's network namespace; set NFQ_EGRESSD_RUN_DIR if it was set then"
+          mend:
+            "iptables-setup.sh install, in the daemon's network namespace; set NFQ_EGRESSD_RUN_DIR if it was set then"
         )
       ]
     case .hidden: [.cannotTell(.rules, without: "root")]
@@ -99,14 +100,15 @@ extension Diagnosis {
     let first = configuration.queues.first
     let last = Int(first) + configuration.queues.count - 1
     let queues = last == Int(first) ? "\(first)" : "\(first)-\(last)"
-    let (wanted, is) = (configuration.onFailure.daemonAbsent.rawValue, status.onFailure)
+    let (wanted, installed) = (configuration.onFailure.daemonAbsent.rawValue, status.onFailure)
     let mask = "0x" + String(configuration.marks.mask, radix: 16)
+    let meanwhile = installed == "open" ? "pass" : "are dropped"
     return [
-      is == wanted
-        ? .ok(.daemonAbsent, "without a daemon agents' packets \(is == "open" ? "pass" : "are dropped"), as configured")
+      installed == wanted
+        ? .ok(.daemonAbsent, "without a daemon agents' packets \(meanwhile), as configured")
         : .fail(
-          .daemonAbsent, "the rules were installed with --on-failure \(is), onFailure.daemonAbsent is \(wanted)",
-          mend: "install the rules with --on-failure \(wanted), or set onFailure.daemonAbsent: \(is)"),
+          .daemonAbsent, "the rules were installed with --on-failure \(installed), onFailure.daemonAbsent is \(wanted)",
+          mend: "install the rules with --on-failure \(wanted), or set onFailure.daemonAbsent: \(installed)"),
       status.queues == queues
         ? .ok(.queueNumbers, "the rules send to queue \(queues), as configured")
         : .fail(

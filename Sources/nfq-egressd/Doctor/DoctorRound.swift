@@ -52,7 +52,7 @@ struct DoctorRound {
     // Who may repair them is another question than who can look.
     if rules.repair == .off { rules.repair = .recorded }
     let record = CgroupSlotFile(runDirectory: rules.directory).path
-    if rules.repair == .recorded, access(record, F_OK) != 0, rights.isRoot || errno == ENOENT {
+    if rules.repair == .recorded, unsafe access(record, F_OK) != 0, rights.isRoot || errno == ENOENT {
       return .unrecorded(record)
     }
     guard rights.isRoot else { return .hidden }

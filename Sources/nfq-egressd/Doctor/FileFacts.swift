@@ -21,7 +21,7 @@ enum FileFacts {
     var status = stat()
     guard unsafe stat(path, &status) == 0 else { return errno == ENOENT ? nil : errno }
     guard (status.st_mode & S_IFMT == S_IFDIR) == isFolder else { return isFolder ? ENOTDIR : EISDIR }
-    return access(path, isFolder ? W_OK | X_OK : W_OK) == 0 ? 0 : errno
+    return unsafe access(path, isFolder ? W_OK | X_OK : W_OK) == 0 ? 0 : errno
   }
 
   private static func free(_ folder: String) -> UInt64? {

@@ -17,7 +17,7 @@ enum HostFacts {
     facts.conntrack = conntrack()
     facts.accounting = ConntrackSettings.value("nf_conntrack_acct")
     facts.liberal = ConntrackSettings.value("nf_conntrack_tcp_be_liberal")
-    facts.hasIPv6 = access("/proc/net/if_inet6", F_OK) == 0
+    facts.hasIPv6 = unsafe access("/proc/net/if_inet6", F_OK) == 0
     facts.identifiers = identifiers()
   }
 
@@ -28,7 +28,7 @@ enum HostFacts {
   }
 
   private static func queues() -> DoctorFacts.QueueTable {
-    guard access(QueueStatistics.path, F_OK) == 0 else { return .absent }
+    guard unsafe access(QueueStatistics.path, F_OK) == 0 else { return .absent }
     guard let entries = QueueStatistics.read() else { return .hidden }
     return .shown(
       entries.map {
@@ -53,7 +53,7 @@ enum HostFacts {
 
   /// Whether xt_NFQUEUE is loaded, built in or to be had, as far as the host tells.
   private static func seesTarget() -> Bool {
-    if access("/sys/module/xt_NFQUEUE", F_OK) == 0 { return true }
+    if unsafe access("/sys/module/xt_NFQUEUE", F_OK) == 0 { return true }
     // The legacy backend's list of those that are loaded.
     if let targets = ProcFile.read("/proc/net/ip_tables_targets"), targets.split(separator: "\n").contains("NFQUEUE") {
       return true
