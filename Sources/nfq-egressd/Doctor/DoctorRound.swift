@@ -71,7 +71,8 @@ struct DoctorRound {
 
   /// Whether a daemon answers. A session that is not there is an answer too.
   private func control(_ socket: String) -> DoctorFacts.Peer {
-    if case .hidden = reach(socket) { return .hidden }
+    let peer = reach(socket)
+    guard peer == .answers else { return peer }
     do throws(ControlClient.Failure) {
       _ = try ControlClient(path: socket).send(ControlRequest(.show, id: "doctor"))
       return .answers

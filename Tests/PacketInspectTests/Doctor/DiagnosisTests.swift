@@ -33,7 +33,7 @@ struct DiagnosisTests {
   ) throws -> DoctorFacts.QueueSample {
     DoctorFacts.QueueSample(
       before: try #require(QueueStatistics(line: "0 77 \(waiting.0) \(mode) 65531 \(dropped.0) 0 \(ids.0) 1")),
-      after: try #require(QueueStatistics(line: "0 77 \(waiting.1) \(mode) 65531 \(dropped.1) 0 \(ids.1) 1")),
+      after: QueueStatistics(line: "0 77 \(waiting.1) \(mode) 65531 \(dropped.1) 0 \(ids.1) 1"),
       owner: owner)
   }
 
@@ -87,6 +87,16 @@ struct DiagnosisTests {
     #expect(
       Set(Finding.Check.allCases).subtracting(findings.map(\.check)) == [.rulesCgroups, .rulesRepair, .containers])
     #expect(Diagnosis.exitStatus(facts, findings) == 0)
+  }
+
+  @Test("every check has its row in docs/operations.md")
+  func documented() throws {
+    let path = ConfigurationFixture.repositoryFile("docs/operations.md")
+    let text = String(decoding: try FileBytes.readAll(path, limit: 1 << 20), as: UTF8.self)
+    let rows = text.split(separator: "\n").filter { $0.hasPrefix("| `") }.map { $0.split(separator: "|")[0] }
+    for check in Finding.Check.allCases {
+      #expect(rows.contains { $0.contains("`\(check.rawValue)`") }, "\(check.rawValue) has no row")
+    }
   }
 
   @Test("a failure is status 1, a warning 0, and faults of the configuration 78")
@@ -144,8 +154,8 @@ struct DiagnosisTests {
   @Test(
     "the public suffix list grows old",
     arguments: [(0, Finding.Result.ok), (399, .ok), (400, .warn), (4_000, .warn), (-10, .ok)])
-  func suffixes(days: Int64, result: Finding.Result) throws {
-    #expect(try only(.suffixes) { $0.now = 1_000_000_000 + days * 86_400 }.result == result)
+  func suffixes(days: Int, result: Finding.Result) throws {
+    #expect(try only(.suffixes) { $0.now = 1_000_000_000 + Int64(days) * 86_400 }.result == result)
     #expect(try only(.suffixes) { $0.suffixes?.madeAt = 0 }.result == .warn)
     #expect(try only(.suffixes) { $0.suffixes = nil }.result == .fail)
   }
