@@ -91,8 +91,7 @@ struct DiagnosisTests {
 
   @Test("every check has its row in docs/operations.md")
   func documented() throws {
-    let path = ConfigurationFixture.repositoryFile("docs/operations.md")
-    let text = String(decoding: try FileBytes.readAll(path, limit: 1 << 20), as: UTF8.self)
+    let text = try ConfigurationFixture.repositoryText("docs/operations.md")
     let rows = text.split(separator: "\n").filter { $0.hasPrefix("| `") }.map { $0.split(separator: "|")[0] }
     for check in Finding.Check.allCases {
       #expect(rows.contains { $0.contains("`\(check.rawValue)`") }, "\(check.rawValue) has no row")
