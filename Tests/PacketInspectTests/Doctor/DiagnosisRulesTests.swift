@@ -72,7 +72,7 @@ struct DiagnosisRulesTests {
 
   @Test("a control group that was made anew is told")
   func cgroups() throws {
-    let finding = try base.only(.rulesCgroups) {
+    let finding = try base.only(.rulesCgroups, also: [.cgroupIDs]) {
       $0.rules = .told(
         try DiagnosisTests.status(
           cgroups: ["/agents.slice"], problems: [("cgroup /agents.slice was made anew, and", "repair")]))
