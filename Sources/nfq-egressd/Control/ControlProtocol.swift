@@ -15,7 +15,7 @@ enum ControlProtocol {
 
 /// What can be asked for. The raw values stand on the wire.
 enum ControlVerb: String, CaseIterable, Sendable {
-  case start, end, list, show, extend, release, benign, block, unblock
+  case start, end, list, show, status, extend, release, benign, block, unblock
   case overlayAdd = "overlay-add"
   case overlayList = "overlay-list"
   case overlayRemove = "overlay-remove"
@@ -26,6 +26,7 @@ enum ControlVerb: String, CaseIterable, Sendable {
     case .start: ["id", "agent_type", "addresses", "cgroups", "pids", "budget"]
     case .end, .show: ["id"]
     case .list: ["agent_type"]
+    case .status: []
     case .extend: ["id", "destinations"]
     case .block: ["id", "why", "who", "lasts"]
     case .unblock, .release: ["id", "why", "who"]
@@ -152,10 +153,11 @@ struct ControlResponse: Codable, Sendable, Equatable {
   var wasHeld: Bool?
   /// Contacts of the session that was found benign, or no longer is.
   var contacts: UInt64?
+  var status: ControlStatus?
 
   enum CodingKeys: String, CodingKey {
     case version, ok, error, session, sessions, destinations, addresses, cgroups, overlay, overlays, kept, lives, mix
-    case contacts
+    case contacts, status
     case wasHeld = "was_held"
   }
 
