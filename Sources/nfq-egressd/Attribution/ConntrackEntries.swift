@@ -7,6 +7,9 @@ struct ConntrackError: Error, Hashable, CustomStringConvertible {
   /// The errno.
   let number: Int32
 
+  /// True when it is this process's rights that do not reach.
+  var isLackOfPrivilege: Bool { number == EPERM || number == EACCES }
+
   var description: String {
     switch number {
     case EPERM: "no privilege over connection tracking: run as root or grant CAP_NET_ADMIN in this network namespace"

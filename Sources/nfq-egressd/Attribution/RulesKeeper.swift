@@ -141,11 +141,8 @@ final class RulesKeeper: Sendable {
     } catch {
       return error.description
     }
-    let environment = [
-      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
-      "NFQ_EGRESSD_RUN_DIR=\(rules.directory)",
-    ]
-    let outcome = BoundedChild.run([script.path, "repair"], environment: environment, stopping: stopping)
+    let outcome = BoundedChild.run(
+      [script.path, "repair"], environment: RulesRecord.environment(rules), stopping: stopping)
     for line in outcome.lines { log.info("\(script.path): \(line)") }
     return outcome.trouble.map { "\(script.path): \($0)" }
   }
@@ -176,6 +173,14 @@ enum RulesRecord {
     } catch {
       throw FileError(description: "\(path) \(error.description)")
     }
+  }
+
+  /// What the script is to know, and nothing else of this process's environment.
+  static func environment(_ rules: Configuration.Rules) -> [String] {
+    [
+      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+      "NFQ_EGRESSD_RUN_DIR=\(rules.directory)",
+    ]
   }
 
   /// Why control groups that are made anew could not get their rules again on this host; nil when they could, or when

@@ -215,19 +215,21 @@ final class FlowAccountant: Sendable {
 enum ConntrackSettings {
   private static let folder = "/proc/sys/net/netfilter/"
 
+  /// A setting; nil where connection tracking is not there.
+  static func value(_ name: String, in folder: String = folder) -> String? {
+    ProcFile.read(folder + name).map { $0.filter { !$0.isWhitespace } }
+  }
+
   /// Why flows must not be passed; nil when they may.
   static func obstacle(in folder: String = folder) -> String? {
-    func setting(_ name: String) -> String? {
-      ProcFile.read(folder + name).map { $0.filter { !$0.isWhitespace } }
-    }
-    guard let accounting = setting("nf_conntrack_acct") else {
+    guard let accounting = value("nf_conntrack_acct", in: folder) else {
       return "connection tracking is not there: install the rules (scripts/iptables-setup.sh), or modprobe nf_conntrack"
     }
     guard accounting == "1" else {
       return "connections are not counted: sysctl -w net.netfilter.nf_conntrack_acct=1"
     }
     // Acknowledgements of what was never sent would count as answers.
-    guard setting("nf_conntrack_tcp_be_liberal") == "0" else {
+    guard value("nf_conntrack_tcp_be_liberal", in: folder) == "0" else {
       return "sequence numbers are not checked: sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=0"
     }
     return nil

@@ -5,14 +5,30 @@ enum QueueOwner {
   /// NETLINK_NETFILTER (linux/netlink.h).
   private static let netfilterProtocol = "12"
 
+  /// A process that has a queue.
+  struct Process: Hashable, Sendable, CustomStringConvertible {
+    /// Its id.
+    var id: String
+    /// Its name in procfs, at most 15 bytes; nil when it cannot be read.
+    var name: String?
+
+    /// "process 4711 (name)"
+    var description: String { "process \(id)" + (name.map { " (\($0))" } ?? "") }
+  }
+
   /// "process 4711 (name)" or "netlink port N"; nil when the queue is not listed.
   static func describe(queue: UInt16) -> String? {
     guard let entry = QueueStatistics.read()?.first(where: { $0.queue == queue }) else { return nil }
-    guard let netlink = ProcFile.read("/proc/net/netlink"), let inode = inode(ofPort: entry.portID, in: netlink),
+    return process(ofPort: entry.portID)?.description ?? "netlink port \(entry.portID)"
+  }
+
+  /// The process with the netlink port of a queue; nil when procfs does not tell.
+  static func process(ofPort port: UInt32) -> Process? {
+    guard let netlink = ProcFile.read("/proc/net/netlink"), let inode = inode(ofPort: port, in: netlink),
       let process = process(owning: inode)
-    else { return "netlink port \(entry.portID)" }
+    else { return nil }
     let name = ProcFile.read("/proc/\(process)/comm")?.trimmingCharacters(in: .whitespacesAndNewlines)
-    return "process \(process)" + (name.map { " (\($0))" } ?? "")
+    return Process(id: process, name: name)
   }
 
   /// The socket with this port in the text of /proc/net/netlink. A port number alone proves nothing: a process's

@@ -7,8 +7,8 @@ enum BoundedChild {
   private static let patience: Int64 = 60 * 1_000_000_000
   /// How long it may take to end when it is told to, and in which it may put things back.
   private static let farewell: Int64 = 10 * 1_000_000_000
-  /// Bytes of output that are kept; the rest is read and thrown away.
-  private static let keptOutput = 4096
+  /// Bytes of output that are kept unless more is asked for; the rest is read and thrown away.
+  static let keptOutput = 4096
 
   struct Outcome: Sendable {
     /// What went wrong; nil for exit status 0.
@@ -17,8 +17,10 @@ enum BoundedChild {
     var lines: [String] = []
   }
 
-  /// Runs a program by its absolute path. Told to end by `stopping`.
-  static func run(_ command: [String], environment: [String], stopping: EndFlag) -> Outcome {
+  /// Runs a program by its absolute path. Told to end by `stopping`. At most `keeping` bytes of its output are kept.
+  static func run(
+    _ command: [String], environment: [String], stopping: EndFlag, keeping: Int = keptOutput
+  ) -> Outcome {
     var child = chost_child()
     let failure = start(command, environment, &child)
     guard failure == 0 else {
@@ -27,7 +29,7 @@ enum BoundedChild {
     }
     defer { close(child.output) }
     var output: [UInt8] = []
-    let isLate = !follow(child.process, child.output, stopping, &output)
+    let isLate = !follow(child.process, child.output, stopping, keeping, &output)
     var status: Int32 = 0
     while unsafe waitpid(child.process, &status, 0) < 0, errno == EINTR {}
     let text = String(decoding: output, as: UTF8.self).unicodeScalars
@@ -41,7 +43,7 @@ enum BoundedChild {
 
   /// Reads what it writes until it ends. False when it had to be ended.
   private static func follow(
-    _ child: pid_t, _ output: Int32, _ stopping: EndFlag, _ text: inout [UInt8]
+    _ child: pid_t, _ output: Int32, _ stopping: EndFlag, _ keeping: Int, _ text: inout [UInt8]
   ) -> Bool {
     var deadline = monotonic() + patience
     var isTold = false
@@ -61,7 +63,7 @@ enum BoundedChild {
       let count = unsafe read(output, &chunk, chunk.count)
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { return !isTold }
-      text += chunk[..<count].prefix(max(0, keptOutput - text.count))
+      text += chunk[..<count].prefix(max(0, keeping - text.count))
     }
   }
 
