@@ -18,6 +18,8 @@ enum ControlCommand: Sendable, Equatable {
   case types
   /// Carried out by the `OverlayDesk`, not on the queue's thread.
   case overlay(OverlayCommand)
+  /// Carried out by the `ReviewDesk`, likewise.
+  case review(ReviewCommand)
 }
 
 /// What came of it, as plain values: made on the queue's thread, written out elsewhere.
@@ -39,7 +41,7 @@ extension ControlCommand {
     switch self {
     case .start(let registration): registration.id
     case .end(let id): id
-    case .list, .show, .extend, .release, .benign, .settle, .types, .overlay: nil
+    case .list, .show, .extend, .release, .benign, .settle, .types, .overlay, .review: nil
     }
   }
 
@@ -66,7 +68,7 @@ extension ControlCommand {
       case .types:
         inspector.refreshSessions()
         return .types(inspector.typeFigures())
-      case .overlay: return .lives(false)
+      case .overlay, .review: return .lives(false)
       }
     } catch {
       return .failed(error)
