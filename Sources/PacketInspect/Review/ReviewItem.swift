@@ -8,8 +8,9 @@ public struct ReviewTally: Hashable, Sendable {
   public var count: Int
   /// The number of the latest.
   public var latest: UInt64
-  /// Times of the first and the last.
+  /// When the first was raised.
   public var first: Timestamp
+  /// When the last was.
   public var last: Timestamp
 
   /// A tally.
