@@ -160,3 +160,25 @@ def test_a_decision_whose_time_is_over_brings_the_item_back(lab, reviewed):
     assert item(running)["state"] == "resolved"
     wait_until(lambda: item(running)["state"] == "open", 4, "the item is open again")
     wait_until(lambda: reaches(lab, "dest1.com"), 6, "the block is over")
+
+
+def test_five_hundred_open_items_among_five_thousand_are_listed_quickly(reviewed):
+    running = reviewed()
+    with sqlite3.connect(running.directory / "state.sqlite", timeout=10) as database:
+        flags = [(n + 1, f"s{n // 6}", n, ("drip", "beacon", "odd-port")[n % 3], "many", "[]") for n in range(30_000)]
+        database.executemany("INSERT INTO flag (id, session, at, kind, summary, evidence) VALUES (?, ?, ?, ?, ?, ?)", flags)
+        steps = [(f"s{n}", 1, 1, "resolved", "confirmed", 1 << 50, "", "anna", "root", "a test") for n in range(500, 5_000)]
+        database.executemany(
+            "INSERT INTO reviewAudit (session, number, at, action, disposition, flag, matter, who, peer, why)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            steps,
+        )
+    begun = time.monotonic()
+    assert len(review_json(running, "list")) == 500
+    seconds = time.monotonic() - begun
+    print(f"{seconds:.3f} s")
+    # Of a debug build on a busy machine.
+    assert seconds < 3
+    begun = time.monotonic()
+    assert review_json(running, "show", "s7")["review"]["flags"] == 6
+    print(f"{time.monotonic() - begun:.3f} s")
