@@ -144,7 +144,8 @@ if Context.environment["FUZZ"] == "1" {
       // It reads the store, and the store's library is no part of these.
       exclude: ["Review/MixLearner.swift"],
       sources: [
-        "Config", "Review", "Clock.swift", "Host/PublicSuffixes.swift", "Host/ProcFile.swift",
+        "Config", "Lists", "Review", "Clock.swift", "Host/PublicSuffixes.swift", "Host/ProcFile.swift",
+        "Host/Folder.swift",
         "Control/ControlCommand.swift", "Control/ControlProtocol.swift", "Control/ControlService.swift",
         "Control/ControlOverlay.swift", "Control/ControlPeer.swift", "Control/OverlayReader.swift",
         "Control/OverlayDesk.swift", "Control/ControlReview.swift", "Control/ReviewReader.swift",

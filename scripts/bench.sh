@@ -8,7 +8,7 @@ repository=$(cd "$here/.." && pwd)
 
 usage() {
   cat <<'END'
-usage: bench.sh [core | worst | attribution | live | all] [OPTIONS] | --help
+usage: bench.sh [core | worst | attribution | lists | live | all] [OPTIONS] | --help
 
   core    nanoseconds and heap allocations a packet in the inspector alone, and the same parsers in C
   worst   what each packet of captures, of the fuzzers' inputs and of some made to be slow costs by itself, beside the
@@ -16,13 +16,15 @@ usage: bench.sh [core | worst | attribution | live | all] [OPTIONS] | --help
   attribution
           microseconds that the first packet of a flow costs more by each kind of attribution, and a later one; what
           is asked of the kernel about sockets needs root, and is left out by name without
+  lists   deny-lists of ten thousand to five million names: making and opening their snapshots, lookups beside C, and
+          (as root, where packets can be queued) memory and connections while a daemon reloads them; some minutes
   live    packets and TLS connections a second through a real queue behind the real rules, in network namespaces of
           its own (as root): nfq-egressd and a C loop that only accepts, in turns
   all     all of them (default; live is left out, with a line that says so, where packets cannot be queued)
 
   --captures DIR    worst: captures below this folder (default: the fixtures)
   --fuzz-inputs DIR worst: inputs of the entry inspector (default: what scripts/fuzz.sh has found here so far)
-  --repetitions N   core, attribution: repetitions of each measurement (default 101)
+  --repetitions N   core, attribution: repetitions of each measurement (default 101); lists: a fifth of them
   --pairs N         live: pairs of runs, one of each program (default 15)
   --seconds S       live: length of each of the three tests of a run (default 2)
   --json FILE       also writes every sample there
@@ -39,7 +41,7 @@ whole_number() {
 }
 while [[ $# -gt 0 ]]; do
   case $1 in
-  core | worst | attribution | live | all) part=$1 && shift ;;
+  core | worst | attribution | lists | live | all) part=$1 && shift ;;
   --help | -h) usage && exit 0 ;;
   --repetitions | --pairs | --seconds | --json | --captures | --fuzz-inputs)
     [[ $# -ge 2 ]] || die "$1 needs a value"
@@ -103,13 +105,22 @@ build() {
 arguments=(--prefix "$prefix" --work "$work" --scripts "$here" --programs "$work"
   --repetitions "$repetitions" --pairs "$pairs" --seconds "$seconds")
 binaries=$(cd "$repository" && swift build -c release --show-bin-path)
-if wants core || wants worst; then BENCH=1 build CoreBench; fi
+if wants core || wants worst || wants lists; then BENCH=1 build CoreBench; fi
 if wants core; then arguments+=(--core "$binaries/CoreBench"); fi
 if wants worst; then
   arguments+=(--worst "$binaries/CoreBench" --captures "$captures")
   if [[ -d $inputs ]]; then arguments+=(--fuzz-inputs "$inputs"); fi
 fi
-if wants live; then
+if wants lists; then
+  arguments+=(--lists "$binaries/CoreBench")
+  if is_root && have_nfqueue; then
+    arguments+=(--lists-live)
+  else
+    complain "left out (needs root and NFQUEUE): what a running daemon takes to reload lists"
+  fi
+fi
+if wants live; then arguments+=(--live); fi
+if wants live || wants lists; then
   build nfq-egressd
   arguments+=(--daemon "$binaries/nfq-egressd")
   for program in accept_loop question_blaster hello_client byte_server; do

@@ -168,6 +168,7 @@ int cnfq_next(cnfq_queue *queue, cnfq_packet *packet) {
     }
     note_id(queue, packet->id);
     queue->counters.received++;
+    if (packet->captured_length < packet->original_length) queue->counters.cut++;
     cnfq_note_pending(queue, packet->id, packet->mark);
     return 1;
   }

@@ -7,8 +7,9 @@ struct Egressd: ParsableCommand {
     commandName: "nfq-egressd",
     abstract: "Inspect and govern the network egress of AI agent sessions.",
     subcommands: [
-      Run.self, Replay.self, CheckConfig.self, CategoryCommand.self, SessionCommand.self, OverlayCommandLine.self,
-      ReviewCommandLine.self, Containers.self,
+      Run.self, Replay.self, CheckConfig.self, CategoryCommand.self, DenyCommand.self, SessionCommand.self,
+      OverlayCommandLine.self, ReviewCommandLine.self,
+      Containers.self,
     ]
   )
 }

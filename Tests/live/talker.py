@@ -1,6 +1,6 @@
 """An agent with one kept-alive HTTP connection and one UDP socket, told what to do line by line.
 
-usage: talker.py ADDRESS RESOLVER   then on standard input, a line each: `http HOST` or `ask NAME`
+usage: talker.py ADDRESS RESOLVER [SOURCE]   then on standard input, a line each: `http HOST` or `ask NAME`
 
 Every line is answered with one outcome as agent.py gives it. A connection that was cut is not opened again.
 """
@@ -13,11 +13,13 @@ from agent import PATIENCE, outcome, question
 import lab_clients
 
 
-def main(address, resolver):
+def main(address, resolver, source=""):
     """Serves standard input until its end."""
-    stream = socket.create_connection((address, 80), timeout=PATIENCE)
+    stream = socket.create_connection((address, 80), timeout=PATIENCE, source_address=(source, 0) if source else None)
     datagrams = socket.socket(socket.AF_INET6 if ":" in resolver else socket.AF_INET, socket.SOCK_DGRAM)
     datagrams.settimeout(PATIENCE)
+    if source:
+        datagrams.bind((source, 0))
     datagrams.connect((resolver, 53))
 
     def http(host):

@@ -8,6 +8,7 @@ import sys
 
 import attribution
 import core
+import lists
 import live
 import stage
 import worst
@@ -31,6 +32,9 @@ def main():
     options = argparse.ArgumentParser()
     options.add_argument("--core")
     options.add_argument("--worst")
+    options.add_argument("--lists")
+    options.add_argument("--lists-live", action="store_true")
+    options.add_argument("--live", action="store_true")
     options.add_argument("--attribution")
     options.add_argument("--captures")
     options.add_argument("--fuzz-inputs")
@@ -61,7 +65,15 @@ def main():
         if given.attribution:
             result["attribution"] = attribution.rows(given.attribution)
             tables += attribution.tables(result["attribution"])
-        if given.daemon:
+        if given.lists:
+            tell("Measuring lists")
+            if given.lists_live:
+                with stage.Stage(given.prefix, given.scripts, given.programs, given.work) as raised:
+                    result["lists"] = lists.run(given.lists, given.daemon, given.work, given.repetitions, raised, tell)
+            else:
+                result["lists"] = lists.run(given.lists, given.daemon, given.work, given.repetitions, None, tell)
+            tables += lists.tables(result["lists"])
+        if given.live:
             tell(f"Measuring live, {given.pairs} pairs of three tests of {given.seconds:g} s each")
             with stage.Stage(given.prefix, given.scripts, given.programs, given.work) as raised:
                 trials = live.run(raised, given.daemon, given.pairs, given.seconds, tell)

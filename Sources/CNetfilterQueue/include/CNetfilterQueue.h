@@ -121,6 +121,8 @@ typedef struct cnfq_counters {
   uint64_t overruns;
   /// Packet ids that never arrived: the kernel consumed the id, then dropped the packet or let it pass unseen.
   uint64_t missing_ids;
+  /// Packets of which only a part was copied.
+  uint64_t cut;
   /// Sends that failed for good; their verdicts stay buffered and go with the next flush.
   uint64_t send_errors;
   /// Verdicts the kernel refused, with the last error number.

@@ -88,28 +88,28 @@ public struct PacketReader: ~Escapable {
 
 extension RawSpan {
   /// The byte at `offset`. Traps when out of range, like an array.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func byte(at offset: Int) -> UInt8 {
     precondition(offset >= 0 && offset < byteCount)
     return unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
   }
 
   /// Two bytes at `offset`, big-endian. Traps when out of range.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func u16(at offset: Int) -> UInt16 {
     precondition(offset >= 0 && offset <= byteCount - 2)
     return unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt16.self).bigEndian
   }
 
   /// Four bytes at `offset`, big-endian. Traps when out of range.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func u32(at offset: Int) -> UInt32 {
     precondition(offset >= 0 && offset <= byteCount - 4)
     return unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self).bigEndian
   }
 
   /// Eight bytes at `offset`, big-endian. Traps when out of range.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func u64(at offset: Int) -> UInt64 {
     precondition(offset >= 0 && offset <= byteCount - 8)
     return unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self).bigEndian

@@ -47,6 +47,15 @@ public struct QUICConnection: Sendable {
   public var isJudged: Bool { if case .judged = phase { true } else { false } }
   /// True while the hello is awaited.
   public var isAssembling: Bool { if case .assembling = phase { true } else { false } }
+  /// True while no byte of the hello's start has come.
+  var lacksStart: Bool { isAssembling && stream.contiguous == 0 }
+  /// True when another look at its later packets would not tell what its earlier ones did.
+  var mustBeRemembered: Bool {
+    switch phase {
+    case .assembling, .refused, .forgotten: true
+    case .unopened, .judged: false
+    }
+  }
 
   /// Opens a packet with this connection's keys.
   mutating func open(
@@ -114,6 +123,8 @@ public struct QUICFlow: Sendable {
 
   /// True while a hello is awaited.
   public var isAssembling: Bool { connections.contains { $0.isAssembling } }
+  /// True when a connection must be remembered.
+  var mustBeRemembered: Bool { connections.contains { $0.mustBeRemembered } }
   /// Handshake bytes held.
   public var heldBytes: Int { connections.reduce(0) { $0 + $1.stream.heldBytes } }
 

@@ -52,6 +52,16 @@ public struct StreamState: Sendable {
     return assembler.unparsedCount > 0 || assembler.hasGap
   }
 
+  /// True when what comes next is understood only by what came before: whoever meets it without would miss the start of
+  /// a message, or take part of a body for one.
+  var mustBeRemembered: Bool {
+    switch mode {
+    case .settled: false
+    case .search: isUnfinished
+    case .detect, .tls, .http, .chunks, .contested, .http2, .socks, .dns: true
+    }
+  }
+
   init(sequence: UInt32) { assembler = StreamAssembler(sequence: sequence) }
 
   mutating func reset(sequence: UInt32) {
@@ -109,28 +119,6 @@ struct StreamPool: Sendable {
     } else {
       states[Int(index)] = StreamState(sequence: 0)
     }
-    free.append(index)
-  }
-}
-
-/// The name a flow claimed, kept while the flow lives so that a changed policy can judge it again.
-struct FlowNames: Sendable {
-  private var names: ContiguousArray<(bytes: [UInt8], claim: Claim)> = []
-  private var free: [Int32] = []
-
-  subscript(index: Int32) -> (bytes: [UInt8], claim: Claim) { names[Int(index)] }
-
-  mutating func take(_ name: HostName, _ claim: Claim) -> Int32 {
-    if let index = free.popLast() {
-      names[Int(index)] = (name.bytes, claim)
-      return index
-    }
-    names.append((name.bytes, claim))
-    return Int32(names.count - 1)
-  }
-
-  mutating func release(_ index: Int32) {
-    names[Int(index)].bytes = []
     free.append(index)
   }
 }

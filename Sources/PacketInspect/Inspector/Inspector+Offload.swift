@@ -78,7 +78,7 @@ extension Inspector {
     flows[index].serverPackets = UInt32(clamping: max(kernel.receivedPackets, UInt64(flow.serverPackets)))
     flows[index].serverBytes = max(kernel.receivedBytes, flow.serverBytes)
     // Moves it up in the order of use, whatever it did: it is alive.
-    guard sent > 0 || received > 0 else { return flows.touch(index, at: flow.lastSeen) }
+    guard sent > 0 || received > 0 else { return flows.linkAnew(index) }
     sessions.countSent(flow.session, Int(clamping: sent), isExternal: flow.isExternal, at: now)
     sessions.countReceived(flow.session, Int(clamping: received))
     let gap = now.since(flow.lastSeen)

@@ -96,6 +96,9 @@ extension Inspector {
         let summary = "Overlapping CRYPTO frames of one QUIC connection carry different bytes."
         return refuseEvasion(index, summary, meta, now, &sink)
       case .tooMany: return refuseIncomplete(index, connection, meta, now, &sink)
+      case .nothingNew where sessions.hasLosses(flows[index].session) && quic[place].connections[connection].lacksStart:
+        // The start may have been said before the flow was forgotten. Whoever has not says it again, and this after it.
+        return Verdict(effective(.drop), .undecided, scope: .packet)
       case .nothingNew: return nil
       case .advanced: return readCrypto(index, connection, header, meta, now, &sink)
       }

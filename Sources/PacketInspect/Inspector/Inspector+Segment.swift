@@ -105,11 +105,11 @@ extension Inspector {
       let outcome = ContactOutcome(verdict: Verdict(match.action, match.reason), match: match)
       return refuse(index, outcome, meta, now, &sink)
     }
-    if flows[index].isMidstream, meta.hook != .replay, policy.parts.exceptions.midstream != .accept {
-      let outcome = ContactOutcome(verdict: Verdict(policy.parts.exceptions.midstream, .midstream))
-      return refuse(index, outcome, meta, now, &sink)
-    }
-    return nil
+    guard flows[index].isMidstream, meta.hook != .replay else { return nil }
+    var action = policy.parts.exceptions.midstream
+    if action == .accept, sessions.hasLosses(flows[index].session) { action = .reject }
+    guard action != .accept else { return nil }
+    return refuse(index, ContactOutcome(verdict: Verdict(action, .midstream)), meta, now, &sink)
   }
 
   /// Decides a flow against the agent and says so. In observe mode the stream is still read, for what it would show.

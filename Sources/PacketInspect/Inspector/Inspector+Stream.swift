@@ -332,8 +332,9 @@ extension Inspector {
 
   /// Judges the name a message claims, and remembers it for a change of policy.
   mutating func name(_ index: Int32, _ name: HostName?, _ claim: Claim, _ now: Timestamp) -> ContactOutcome {
-    if flows[index].name >= 0 { names.release(flows[index].name) }
+    let former = flows[index].name
     flows[index].name = name.map { names.take($0, claim) } ?? -1
+    if former >= 0 { names.release(former) }
     var outcome = charge(index, name: name, claim: claim, now)
     weigh(index, name, claim, &outcome, now)
     return outcome

@@ -18,13 +18,12 @@ extension Inspector {
     }
     if let lastSweep, now >= lastSweep, now.since(lastSweep) < Self.sweepInterval { return }
     lastSweep = now
+    if owesRevocationSoon {
+      owesRevocationSoon = false
+      owesRevocation = true
+    }
     tickSessions(now, &sink)
     var left = Self.sweepSlots
-    while left > 0, case let index = flows.expired(at: now), index >= 0 {
-      endUnlessUnfinished(index, now, &sink)
-      left -= 1
-    }
-    left = Self.sweepSlots
     while case let index = flows.sweepExpired(slots: &left, at: now), index >= 0 {
       endUnlessUnfinished(index, now, &sink)
     }
@@ -34,16 +33,18 @@ extension Inspector {
   /// never have arrived, and what is left of the message would come as a flow whose start was not seen.
   private mutating func endUnlessUnfinished<Sink: EventSink>(_ index: Int32, _ now: Timestamp, _ sink: inout Sink) {
     let stream = flows[index].stream
-    if flows[index].isClosing, stream >= 0, streams[stream].isUnfinished {
+    let isUnfinished = stream >= 0 && streams[stream].isUnfinished
+    if flows[index].isClosing, isUnfinished {
       flows[index].isClosing = false
     } else {
+      if isUnfinished { noteLoss(index) }
       end(index, now, &sink)
     }
   }
 
   /// Ends all flows: the capture is over, or the daemon stops. What waited behind a gap is read first.
   public mutating func finish<Sink: EventSink>(now: Timestamp, into sink: inout Sink) {
-    while case let index = flows.anyOldest, index >= 0 {
+    for index in flows.indicesByUse() {
       readPastGaps(index, now, &sink)
       end(index, now, &sink)
     }

@@ -9,7 +9,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   var flows: FlowTable
   var streams = StreamPool()
   var quic = QUICPool()
-  var names = FlowNames()
+  var names: FlowNames
   var deadlines: NamelessDeadlines
   var memory = NameMemory()
   var resolved: ResolvedNames
@@ -33,6 +33,8 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
   /// True when passed flows are to be taken back: the policy has changed, or one was forgotten here that the kernel
   /// still has. Whoever takes them back resets it.
   public var owesRevocation = false
+  /// True when it will owe one at the next tick.
+  var owesRevocationSoon = false
   /// A shift of a session's mix that is to be flagged with the contact that made it certain.
   var pendingShifts: [(session: Int32, shift: MixShift)] = []
   var nextFlagID: UInt64
@@ -72,6 +74,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     self.seed = seed
     flows = FlowTable(capacity: limits.flows, seed: seed, firstID: firstFlowID)
     flows.passEpoch = policy.epoch
+    names = FlowNames(seed: seed)
     deadlines = NamelessDeadlines(capacity: limits.flows)
     questions = OutstandingQuestions(seed: seed)
     resolved = ResolvedNames(seed: seed)
@@ -180,6 +183,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       flows.touch(index, at: now)
     }
     let fromClient = flows[index].clientIsFirst == sourceIsFirst
+    if !flows[index].isPlaced { noteAnswered(index, view, sender: sender, fromClient: fromClient) }
     if !fromClient, sender != 0, view.sourcePort == 53,
       let verdict = judgeAnswerer(index, view, meta, now, &sink)
     {
@@ -297,7 +301,7 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     case flow(Int32)
     /// Nobody can attribute it yet.
     case pending
-    /// The table is full; whose the flow is, is known all the same.
+    /// The table is full, mostly of its own flows; whose it is, is known all the same.
     case noRoom(session: Int32)
   }
 
@@ -324,8 +328,9 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     let isResolvers = isFromClient && isResolversFlow(view, meta, now)
     let session = sessions.index(
       for: client, claim: claim, isSpoofed: spoofedAspect != nil, isResolvers: isResolvers, policy: policy, at: now)
-    let index = flows.insert(key, clientIsFirst: clientIsFirst, session: session, at: now)
-    guard index >= 0 else { return .noRoom(session: session) }
+    let owner = sessions.flowOwner(session, source: client)
+    guard makeRoom(for: owner, now, &sink) else { return .noRoom(session: session) }
+    let index = flows.insert(key, clientIsFirst: clientIsFirst, session: session, owner: owner, at: now)
     counters.flows &+= 1
     sessions.beginFlow(session, at: now)
     flows[index].isExternal = policy.isExternal(flows[index].server)
@@ -335,7 +340,10 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
       raiseSpoofed(index, spoofedAspect, by: session, Verdict(.accept, .undecided), now, &sink)
     }
     if let tcp = view.tcp {
-      flows[index].isMidstream = !tcp.flags.contains(.syn)
+      if !tcp.flags.contains(.syn) {
+        flows[index].isMidstream = true
+        flows.noteAnswered(index, owner: owner, isProof: false)
+      }
       // A SYN-ACK from the other side tells the client's first sequence number just as well.
       flows[index].firstSequence = isFromClient ? tcp.sequence &+ 1 : tcp.acknowledgement
       deadlines.push(flow: index, id: flows[index].id, at: now)

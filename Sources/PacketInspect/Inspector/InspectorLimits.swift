@@ -31,8 +31,13 @@ public struct InspectorCounters: Hashable, Sendable {
   public var rejected: UInt64 = 0
   /// Packets that are no readable IP.
   public var malformed: UInt64 = 0
-  /// New flows that found no room.
+  /// Packets of new flows that found no room.
   public var flowTableFull: UInt64 = 0
+  /// Flows that were forgotten to make room for others.
+  public var evicted: UInt64 = 0
+  /// Flows that were forgotten before all of them was understood, or while they were refused: what is left of them is
+  /// refused.
+  public var lost: UInt64 = 0
   /// Flows tracked since the start.
   public var flows: UInt64 = 0
   /// TCP packets with a wrong checksum, which no receiver accepts.

@@ -42,12 +42,10 @@ public enum DenyRule {
     if let overlays, let denial = overlays.denial(of: name) {
       return isExcepted(name, policy: policy, overlays: overlays) ? nil : found(denial)
     }
-    // `parts` is never copied into a variable: that would count references to all it is made of, for every packet.
-    guard let position = policy.parts.deniedDomains.match(name),
+    guard let (place, hit) = longest(policy, of: { $0.entries.match(name) }, by: { $0.length }),
       !isExcepted(name, policy: policy, overlays: overlays)
     else { return nil }
-    let entry = policy.parts.deniedDomains.entryText(matching: name) ?? name.text
-    return found(position, entry: entry, .deniedName, policy)
+    return found(policy.parts.lists[place], line: hit.line, entry: name.suffix(hit.length).text, .deniedName)
   }
 
   /// What is said of an address.
@@ -59,13 +57,30 @@ public enum DenyRule {
     if let overlays, let denial = overlays.denial(of: canonical) {
       return isExcepted(canonical, policy: policy, overlays: overlays) ? nil : found(denial)
     }
-    guard let hit = policy.parts.deniedNetworks.match(canonical),
+    guard
+      let (place, hit) = longest(
+        policy, of: { $0.entries.match(canonical) }, by: { $0.network.prefixLength }),
       !isExcepted(canonical, policy: policy, overlays: overlays)
     else { return nil }
     let entry =
       hit.network.prefixLength == hit.network.address.bitWidth
       ? hit.network.address.description : hit.network.description
-    return found(hit.value, entry: entry, .deniedAddress, policy)
+    return found(policy.parts.lists[place], line: hit.line, entry: entry, .deniedAddress)
+  }
+
+  /// The most specific entry of all lists, and the list's index; of two alike that of the list that is asked first.
+  @inline(__always)
+  private static func longest<Match>(
+    _ policy: PolicySnapshot, of match: (DenyList) -> Match?, by length: (Match) -> Int
+  ) -> (place: Int, match: Match)? {
+    var best: (place: Int, match: Match)?
+    // `parts` is never copied into a variable: that would count references to all it is made of, for every packet.
+    for place in policy.parts.lists.indices {
+      guard let hit = match(policy.parts.lists[place]) else { continue }
+      if let best, length(best.match) >= length(hit) { continue }
+      best = (place, hit)
+    }
+    return best
   }
 
   /// The block of a session, which nothing lifts.
@@ -100,14 +115,9 @@ public enum DenyRule {
       list: "overlay", line: 0, entry: entry, listModified: nil, action: .reject, reason: reason, overlay: mark)
   }
 
-  private static func found(
-    _ position: ListPosition, entry: String, _ reason: Reason, _ policy: PolicySnapshot
-  ) -> DenyMatch? {
-    guard policy.parts.lists.indices.contains(position.list) else { return nil }
-    let list = policy.parts.lists[position.list]
-    return DenyMatch(
-      list: list.name, line: position.line, entry: entry, listModified: list.modified, action: list.action,
-      reason: reason)
+  private static func found(_ list: DenyList, line: Int, entry: String, _ reason: Reason) -> DenyMatch {
+    DenyMatch(
+      list: list.name, line: line, entry: entry, listModified: list.modified, action: list.action, reason: reason)
   }
 }
 

@@ -1,6 +1,6 @@
-/// Where a deny-list or exception entry stands: provenance for every verdict.
+/// Where an entry stands: its provenance.
 public struct ListPosition: Hashable, Sendable {
-  /// Index of the list in `PolicySnapshot.lists`.
+  /// Index of the list, as whoever keeps the set numbers them.
   public var list: Int
   /// Line in the list's file, from 1; 0 for built-in or inline entries.
   public var line: Int

@@ -6,20 +6,23 @@ public enum Mode: String, Sendable, CaseIterable {
   case enforce
 }
 
-/// A deny-list as policy knows it: its entries lie in the snapshot's sets.
-public struct DenyList: Hashable, Sendable {
+/// A deny-list as policy knows it.
+public struct DenyList: Sendable {
   /// Its name in the configuration.
   public var name: String
   /// What a match does: reject or drop.
   public var action: Action
   /// When it was last written, if known: every verdict tells the list's age.
   public var modified: Timestamp?
+  /// Its entries.
+  public var entries: ListSnapshot
 
   /// A deny-list.
-  public init(name: String, action: Action, modified: Timestamp? = nil) {
+  public init(name: String, action: Action, modified: Timestamp? = nil, entries: ListSnapshot) {
     self.name = name
     self.action = action
     self.modified = modified
+    self.entries = entries
   }
 }
 
@@ -40,12 +43,8 @@ public final class PolicySnapshot: Sendable {
     public var trustedResolvers: Set<IPAddress> = []
     /// Addresses of resolvers that are public services, trusted or not.
     public var publicResolvers: Set<IPAddress> = []
-    /// The deny-lists, by index.
+    /// The deny-lists, in the order in which they are asked.
     public var lists: [DenyList] = []
-    /// Denied domains.
-    public var deniedDomains = DomainSet()
-    /// Denied networks.
-    public var deniedNetworks = NetworkTable<ListPosition>()
     /// Domains that no deny-list denies.
     public var exceptedDomains = DomainSet()
     /// Networks that no deny-list denies.

@@ -58,6 +58,8 @@ public struct AgentSession: Sendable {
   var categoryType = ""
   /// Flows of its own in the table now.
   var liveFlows = 0
+  /// True when a flow was forgotten that its later packets do not explain.
+  var hasLosses = false
   /// The epoch of the policies.
   var epoch: UInt32 = 0
   /// A number that no other session of the table has had.

@@ -205,6 +205,15 @@ public struct SessionTable: Sendable {
     sessions[Int(index)].figures.bytesIn &+= UInt64(truncatingIfNeeded: bytes)
   }
 
+  /// Whose a flow of this session's is when the flow table gets full. An address that nothing attributes may be invented.
+  /// Asked here, where nothing of a session or of the inspector is copied for it.
+  func flowOwner(_ index: Int32, source: IPAddress) -> FlowOwner {
+    sessions[Int(index)].attribution == .unattributed ? FlowOwner(source: source) : .session(index)
+  }
+
+  /// True when flows of the session were forgotten that their later packets do not explain.
+  func hasLosses(_ index: Int32) -> Bool { sessions[Int(index)].hasLosses }
+
   /// A flow of the session begins.
   mutating func beginFlow(_ index: Int32, at now: Timestamp) {
     sessions[Int(index)].liveFlows += 1

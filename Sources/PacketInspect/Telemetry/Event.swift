@@ -212,6 +212,8 @@ public enum FlagKind: String, Sendable, CaseIterable {
   case smuggling = "smuggling"
   /// IP packets inside other packets: where they go is not seen.
   case tunnel = "tunnel"
+  /// Packets left uninspected, or were seen in part.
+  case unobserved = "unobserved"
 
   /// EVE's `alert.signature_id`: stable numbers of our own.
   public var signatureID: Int {
@@ -241,13 +243,16 @@ public enum FlagKind: String, Sendable, CaseIterable {
     case .hostDisagreement: 23
     case .smuggling: 24
     case .tunnel: 25
+    case .unobserved: 26
     }
   }
 
   /// EVE's `alert.severity`: 1 is the gravest.
   public var severity: Int {
     switch self {
-    case .denyHit, .evasion, .spoofedSource, .encodedHost, .encodedPath, .encodedQuery, .fronting, .smuggling: 1
+    case .denyHit, .evasion, .spoofedSource, .encodedHost, .encodedPath, .encodedQuery, .fronting, .smuggling,
+      .unobserved:
+      1
     case .budgetReached, .uploadBudget, .categoryShift, .categoryFlagged, .labelBurst, .uploadHeavy, .uploadVolume,
       .beacon, .drip, .hiddenDNS, .hostDisagreement, .tunnel:
       2

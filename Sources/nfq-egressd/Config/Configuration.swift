@@ -294,6 +294,8 @@ struct DenyListSource: Sendable, Equatable {
   var origin: Origin
   /// `reject` or `drop`.
   var action: Action
+  /// Age of the file from which on it is told that nobody keeps it fresh; nil for never.
+  var maxAge: TimeSpan?
 }
 
 /// A member of `categories`.

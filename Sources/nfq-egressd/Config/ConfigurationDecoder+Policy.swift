@@ -8,6 +8,9 @@ extension ConfigurationDecoder {
   /// Shorter than a minute and a slow resolver would hide a burst; longer than a day no state is kept for.
   private static let labelWindowRange = TimeSpan(seconds: 60)...TimeSpan(seconds: 86_400)
 
+  /// Nobody publishes lists more often than each minute; what may be older than a year needs no look.
+  private static let maxAgeRange = TimeSpan(seconds: 60)...TimeSpan(seconds: 366 * 86_400)
+
   /// Nothing is regular in a few seconds; beyond a week no session lasts.
   private static let beaconSpanRange = TimeSpan(seconds: 10)...TimeSpan(seconds: 7 * 86_400)
 
@@ -26,15 +29,18 @@ extension ConfigurationDecoder {
         }
         lines[name] = value.line
       }
+      let maxAge = list["maxAge"]?.timeSpan(in: Self.maxAgeRange)
       guard let origin = origin(list), let name else { continue }
-      result.configuration.denyLists.append(DenyListSource(name: name, origin: origin, action: action))
+      var source = DenyListSource(name: name, origin: origin, action: action)
+      source.maxAge = maxAge
+      result.configuration.denyLists.append(source)
       result.listPlaces.append(list["path"] ?? member)
     }
   }
 
   private func origin(_ list: ConfigurationMapping) -> DenyListSource.Origin? {
     if let builtin = list["builtin"] {
-      for key in ["path", "format"] {
+      for key in ["path", "format", "maxAge"] {
         list[key]?.fault("a built-in list has no \(key); remove '\(key)' or 'builtin'")
       }
       return builtin.choice(BuiltinList.allCases.map { ($0.rawValue, $0) }).map { .builtin($0) }

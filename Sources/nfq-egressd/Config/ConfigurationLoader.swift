@@ -36,11 +36,11 @@ struct ConfigurationLoader {
   /// Where the host names its resolvers.
   var resolverFile = "/etc/resolv.conf"
 
-  /// Reads `file`. Every entry of every list goes to `entry`, with the list's index in `denyLists`; when this throws,
-  /// what was given must be thrown away. Those of category files go to `categoryEntry`, with the index in
-  /// `categories`, the last file first: its entries count before those of the files above it.
+  /// Reads `file`. Each deny-list is loaded by `list`, or else only looked through. The entries of category files go to
+  /// `categoryEntry`, with the index in `categories`, the last file first: its entries count before those of the files
+  /// above it; when this throws, what was given must be thrown away.
   func load(
-    _ file: String, entry: (Int, ListEntry) -> Void = { _, _ in },
+    _ file: String, list: ((DenyListSource, Configuration) throws(FileError) -> LoadedList)? = nil,
     categoryEntry: (Int, ListEntry) -> Void = { _, _ in }
   ) throws(ConfigurationFaults) -> LoadedConfiguration {
     let log = FaultLog()
@@ -50,7 +50,7 @@ struct ConfigurationLoader {
         baseDirectory: Self.directory(of: file), systemResolvers: systemResolvers(), suffixes: suffixes)
       decoded = decoder.decode(ConfigurationValue(node: root, path: "", schemaPath: "", log: log))
     }
-    let lists = loadLists(decoded, log, entry)
+    let lists = loadLists(decoded, log, list)
     loadCategories(decoded, log, categoryEntry)
     guard log.faults.isEmpty else { throw ConfigurationFaults(file: file, faults: log.sorted) }
     return LoadedConfiguration(
@@ -73,13 +73,19 @@ struct ConfigurationLoader {
   }
 
   private func loadLists(
-    _ decoded: ConfigurationDecoder.Result, _ log: FaultLog, _ entry: (Int, ListEntry) -> Void
+    _ decoded: ConfigurationDecoder.Result, _ log: FaultLog,
+    _ load: ((DenyListSource, Configuration) throws(FileError) -> LoadedList)?
   ) -> [LoadedList] {
     var lists: [LoadedList] = []
     for (index, source) in decoded.configuration.denyLists.enumerated() {
       let place = index < decoded.listPlaces.count ? decoded.listPlaces[index] : nil
       do throws(FileError) {
-        let list = try ListFile.load(source, suffixes: suffixes) { entry(index, $0) }
+        let list: LoadedList
+        if let load {
+          list = try load(source, decoded.configuration)
+        } else {
+          list = try ListFile.load(source, suffixes: suffixes)
+        }
         lists.append(list)
         for bad in list.report.samples { place?.warn("list \(quoted(source.name)), \(bad)") }
         let unshown = list.report.badLines - list.report.samples.count
@@ -99,7 +105,7 @@ struct ConfigurationLoader {
       let place = index < decoded.categoryPlaces.count ? decoded.categoryPlaces[index] : nil
       let list = "the names of category \(quoted(category))"
       do throws(FileError) {
-        let report = try ListFile.read(path, format, suffixes: suffixes) { entry(index, $0) }.report
+        let report = try ListFile.read(path, format, suffixes: suffixes, of: category) { entry(index, $0) }.report
         for bad in report.samples { place?.warn("\(list), \(bad)") }
         let unshown = report.badLines - report.samples.count
         if unshown > 0 { place?.warn("\(list), \(unshown) more lines are not usable") }

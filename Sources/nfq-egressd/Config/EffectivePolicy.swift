@@ -127,6 +127,7 @@ struct EffectivePolicy {
         add(2, "format: \(format.rawValue)")
       }
       add(2, "action: \(source.action.word)")
+      if let maxAge = source.maxAge { add(2, "maxAge: \(maxAge)") }
     }
   }
 

@@ -11,9 +11,9 @@ struct FileError: Error, CustomStringConvertible {
 enum FileBytes {
   private static let chunkLength = 65_536
 
-  /// What is known of a file that was read.
+  /// What is known of a file.
   struct Facts: Sendable, Equatable {
-    /// Bytes read.
+    /// Bytes.
     var size: Int
     /// When the file was last modified.
     var modified: Timestamp
@@ -21,15 +21,11 @@ enum FileBytes {
 
   /// Gives the bytes of `path` to `take`, piece by piece. Throws when the file cannot be read or is larger than
   /// `limit` bytes.
-  static func read(_ path: String, limit: Int, _ take: (RawSpan) -> Void) throws(FileError) -> Facts {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw FileError(description: mend(errno)) }
+  static func read(
+    _ path: String, limit: Int, _ take: (RawSpan) throws(FileError) -> Void
+  ) throws(FileError) -> Facts {
+    let (descriptor, facts) = try open(path)
     defer { close(descriptor) }
-    var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0 else { throw FileError(description: mend(errno)) }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw FileError(description: "is no regular file; name a file")
-    }
     var buffer = [UInt8](repeating: 0, count: chunkLength)
     var size = 0
     while true {
@@ -39,10 +35,30 @@ enum FileBytes {
       if count == 0 { break }
       size += count
       guard size <= limit else { throw FileError(description: "is larger than \(limit) bytes; make it smaller") }
-      take(buffer.rawSpan.extracting(first: count))
+      try take(buffer.rawSpan.extracting(first: count))
+    }
+    return Facts(size: size, modified: facts.modified)
+  }
+
+  /// What is known of a file without reading it. Throws when it could not be read.
+  static func look(_ path: String) throws(FileError) -> Facts {
+    let (descriptor, facts) = try open(path)
+    close(descriptor)
+    return facts
+  }
+
+  private static func open(_ path: String) throws(FileError) -> (descriptor: Int32, Facts) {
+    let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw FileError(description: mend(errno)) }
+    var status = stat()
+    let looked = unsafe fstat(descriptor, &status)
+    guard looked == 0, status.st_mode & S_IFMT == S_IFREG else {
+      let failure = looked == 0 ? "is no regular file; name a file" : mend(errno)
+      close(descriptor)
+      throw FileError(description: failure)
     }
     let modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
-    return Facts(size: size, modified: Timestamp(nanoseconds: modified))
+    return (descriptor, Facts(size: Int(status.st_size), modified: Timestamp(nanoseconds: modified)))
   }
 
   /// All bytes of `path`.

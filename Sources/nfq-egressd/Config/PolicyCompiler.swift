@@ -11,23 +11,21 @@ struct PolicyCompiler {
   var suffixes: PublicSuffixes
   /// Keys the name tables; secret in live use.
   var seed: UInt64
+  /// When snapshots of lists are made. Without a store they are in memory whatever it says.
+  var making = ListStore.Making.never
+  /// Told how lists are read.
+  var watch = ListWatch()
 
   /// Reads `file` and compiles it. Throws every fault of the file at once. The names of the policy before keep their
   /// numbers.
   func compile(
     file: String, epoch: UInt32, categoryNames: CategoryNames = CategoryNames()
   ) throws(ConfigurationFaults) -> CompiledPolicy {
-    var domains = DomainSet(seed: seed)
-    var networks = NetworkTable<ListPosition>()
     var categories = CategoryTable(names: categoryNames, seed: seed)
     let loaded = try ConfigurationLoader(suffixes: suffixes).load(
       file,
-      entry: { list, entry in
-        let position = ListPosition(list: list, line: entry.line)
-        switch entry.target {
-        case .name(let name): domains.insert(name, at: position)
-        case .network(let network): networks.insert(network, position)
-        }
+      list: { source, configuration throws(FileError) in
+        try store(configuration).load(source)
       },
       categoryEntry: { list, entry in
         if case .name(let name) = entry.target { categories.insert(name, list: list, line: entry.line) }
@@ -39,12 +37,40 @@ struct PolicyCompiler {
         file: file, faults: [ConfigurationFault(line: 0, column: 0, key: "categories", message: message)])
     }
     var parts = self.parts(loaded.configuration, categories)
-    parts.deniedDomains = domains
-    parts.deniedNetworks = networks
-    parts.lists = loaded.lists.map { list in
-      DenyList(name: list.source.name, action: list.source.action, modified: list.modified)
-    }
+    parts.lists = denyLists(loaded)
     return CompiledPolicy(loaded: loaded, snapshot: PolicySnapshot(parts, epoch: epoch))
+  }
+
+  /// Where the lists of a configuration are kept.
+  func store(_ configuration: Configuration) -> ListStore {
+    ListStore(
+      suffixes: suffixes, directory: ListStore.directory(of: configuration), watch: watch, making: making)
+  }
+
+  /// The deny-lists and exceptions of a configuration, and nothing else of it.
+  func denials(of loaded: LoadedConfiguration) -> PolicySnapshot.Parts {
+    var parts = PolicySnapshot.Parts()
+    except(loaded.configuration, &parts)
+    parts.lists = denyLists(loaded)
+    return parts
+  }
+
+  private func denyLists(_ loaded: LoadedConfiguration) -> [DenyList] {
+    loaded.lists.compactMap { list in
+      list.entries.map {
+        DenyList(name: list.source.name, action: list.source.action, modified: list.modified, entries: $0)
+      }
+    }
+  }
+
+  private func except(_ configuration: Configuration, _ parts: inout PolicySnapshot.Parts) {
+    parts.exceptedDomains = DomainSet(seed: seed)
+    for target in configuration.denyExceptions {
+      switch target {
+      case .name(let name): parts.exceptedDomains.insert(name, at: ListPosition(list: 0, line: 0))
+      case .network(let network): parts.exceptedNetworks.insert(network, true)
+      }
+    }
   }
 
   /// The policy of a configuration without lists: for replay without a file.
@@ -83,13 +109,7 @@ struct PolicyCompiler {
     for name in configuration.internalNames { parts.internalNames.insert(name, at: ListPosition(list: 0, line: 0)) }
     parts.trustedResolvers = Set(configuration.trustedResolvers.map(\.canonical))
     parts.publicResolvers = Set(WellKnownResolvers.addresses.map(\.canonical))
-    parts.exceptedDomains = DomainSet(seed: seed)
-    for target in configuration.denyExceptions {
-      switch target {
-      case .name(let name): parts.exceptedDomains.insert(name, at: ListPosition(list: 0, line: 0))
-      case .network(let network): parts.exceptedNetworks.insert(network, true)
-      }
-    }
+    except(configuration, &parts)
     for (name, type) in configuration.agentTypes {
       let budget = BudgetPolicy(
         destinations: type.budget.destinations, window: window(type.budget.window), onReach: reach(type.budget.onReach),

@@ -7,6 +7,8 @@ enum ControlCommand: Sendable, Equatable {
   /// All sessions, or those of one agent type.
   case list(agentType: String?)
   case show(String)
+  /// How queue and tables are. Answered by the `ControlService`, not on the queue's thread.
+  case status
   case extend(String, by: Int)
   /// A reviewer has looked at a session's shift of mix; who and why is for the record.
   case release(String, OverlayAuthor)
@@ -41,7 +43,7 @@ extension ControlCommand {
     switch self {
     case .start(let registration): registration.id
     case .end(let id): id
-    case .list, .show, .extend, .release, .benign, .settle, .types, .overlay, .review: nil
+    case .list, .show, .status, .extend, .release, .benign, .settle, .types, .overlay, .review: nil
     }
   }
 
@@ -68,7 +70,7 @@ extension ControlCommand {
       case .types:
         inspector.refreshSessions()
         return .types(inspector.typeFigures())
-      case .overlay, .review: return .lives(false)
+      case .overlay, .review, .status: return .lives(false)
       }
     } catch {
       return .failed(error)

@@ -15,7 +15,7 @@ enum ControlProtocol {
 
 /// What can be asked for. The raw values stand on the wire.
 enum ControlVerb: String, CaseIterable, Sendable {
-  case start, end, list, show, extend, release, benign, block, unblock
+  case start, end, list, show, status, extend, release, benign, block, unblock
   case overlayAdd = "overlay-add"
   case overlayList = "overlay-list"
   case overlayRemove = "overlay-remove"
@@ -29,6 +29,7 @@ enum ControlVerb: String, CaseIterable, Sendable {
     case .start: ["id", "agent_type", "addresses", "cgroups", "pids", "budget"]
     case .end, .show, .reviewShow: ["id"]
     case .list: ["agent_type"]
+    case .status: []
     case .extend: ["id", "destinations"]
     case .block: ["id", "why", "who", "lasts"]
     case .unblock, .release: ["id", "why", "who"]
@@ -186,10 +187,11 @@ struct ControlResponse: Codable, Sendable, Equatable {
   var flags: [ControlFlag]?
   /// Reviewers' steps with it, likewise.
   var steps: [ControlReviewStep]?
+  var status: ControlStatus?
 
   enum CodingKeys: String, CodingKey {
     case version, ok, error, session, sessions, destinations, addresses, cgroups, overlay, overlays, kept, lives, mix
-    case contacts, review, reviews, flags, steps
+    case contacts, review, reviews, flags, steps, status
     case wasHeld = "was_held"
   }
 

@@ -8,6 +8,8 @@ struct ControlService: Sendable {
   let execute: @Sendable (ControlCommand) -> ControlOutcome?
   /// The control group of a process.
   var cgroup: @Sendable (Int32) throws(ControlError) -> String = ProcessCgroup.path(of:)
+  /// How the daemon is; nil in tests of the rest.
+  var status: (@Sendable () -> ControlStatus)?
   /// Where overlays are kept.
   var overlays: OverlayDesk?
   /// Where flagged sessions are reviewed; nil without a store.
@@ -25,6 +27,12 @@ struct ControlService: Sendable {
       if case .review(let about) = command {
         guard let reviews else { throw Self.noStore("flags in") }
         return Self.encode(try reviews.perform(about, peer, at: WallClock.now()))
+      }
+      if case .status = command, let status {
+        // Not asked of the queue's thread: it answers when that one does not.
+        var response = ControlResponse()
+        response.status = status()
+        return Self.encode(response)
       }
       guard let outcome = execute(command) else { throw .busy }
       var response = ControlResponse(outcome)
@@ -98,6 +106,7 @@ struct ControlService: Sendable {
     case .end: return .end(try id(request))
     case .list: return .list(agentType: request.agentType)
     case .show: return .show(try id(request))
+    case .status: return .status
     case .extend:
       guard let count = request.destinations, (1...ControlProtocol.maximumExtension).contains(count) else {
         throw ControlError(.badRequest, "'destinations' must be a number from 1 to \(ControlProtocol.maximumExtension)")

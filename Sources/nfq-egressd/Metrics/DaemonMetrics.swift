@@ -10,6 +10,7 @@ struct DaemonMetrics: Sendable {
     var queue: UInt16
     var control: QueueControl
     var published: PublishedCounters
+    var watch: QueueWatch
     var policy: PolicyKeeper
     var events: HandoverRing<Event>
     var writer: EventWriter
@@ -50,7 +51,10 @@ struct DaemonMetrics: Sendable {
     text.sample(suffix: "_sum", number: Double(latency.sum) / 1e9)
     text.sample(suffix: "_count", all)
     text.begin("nfq_egressd_flags_total", .counter, "Flags raised, by kind.")
-    for kind in FlagKind.allCases { text.sample([("kind", kind.rawValue)], published.flags[kind] ?? 0) }
+    for kind in FlagKind.allCases {
+      let elsewhere = kind == .unobserved ? sources.watch.status.flags : 0
+      text.sample([("kind", kind.rawValue)], (published.flags[kind] ?? 0) &+ elsewhere)
+    }
   }
 
   private func addQueue(to text: inout MetricsText) {
@@ -66,6 +70,13 @@ struct DaemonMetrics: Sendable {
     text.single(
       "nfq_egressd_queue_missing_total", .counter, "Packets that the kernel numbered but never delivered.",
       socket.missing)
+    let uninspected = sources.watch.status.figures
+    text.begin(
+      "nfq_egressd_uninspected_packets_total", .counter,
+      "Packets sent to the queue that the daemon did not see: passed, lost, or cut short.")
+    text.sample([("outcome", "passed")], uninspected.passed)
+    text.sample([("outcome", "lost")], uninspected.dropped)
+    text.sample([("outcome", "cut")], uninspected.cut)
     text.single("nfq_egressd_queue_overruns_total", .counter, "Times the receive buffer overran.", socket.overruns)
     text.single(
       "nfq_egressd_verdict_errors_total", .counter, "Verdicts that the kernel refused or that could not be sent.",
@@ -81,8 +92,13 @@ struct DaemonMetrics: Sendable {
     text.single("nfq_egressd_flows_total", .counter, "Flows begun.", counters.flows)
     text.single("nfq_egressd_flows_passed_total", .counter, "Times a flow was left to the kernel.", counters.passed)
     text.single(
-      "nfq_egressd_flow_table_full_total", .counter, "New flows that found no room in the flow table.",
+      "nfq_egressd_flow_table_full_total", .counter,
+      "Packets of new flows that were refused a place in the flow table.",
       counters.flowTableFull)
+    text.single(
+      "nfq_egressd_flows_evicted_total", .counter, "Flows forgotten to make room for others.", counters.evicted)
+    text.single(
+      "nfq_egressd_flows_lost_total", .counter, "Flows forgotten before all of them was understood.", counters.lost)
     text.single(
       "nfq_egressd_malformed_packets_total", .counter, "Packets that are no readable IP.", counters.malformed)
     text.single(

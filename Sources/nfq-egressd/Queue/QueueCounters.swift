@@ -14,6 +14,8 @@ struct QueueCounters: Hashable, Sendable {
   var overruns: UInt64 = 0
   /// Packets that the kernel numbered but never delivered: dropped, or with fail-open passed unseen.
   var missing: UInt64 = 0
+  /// Packets of which only a part was received.
+  var cut: UInt64 = 0
   /// Sends that failed.
   var sendErrors: UInt64 = 0
   /// Verdicts that the kernel refused.
@@ -39,6 +41,7 @@ struct QueueCounters: Hashable, Sendable {
     sendCalls = raw.send_calls
     overruns = raw.overruns
     missing = raw.missing_ids
+    cut = raw.cut
     sendErrors = raw.send_errors
     verdictErrors = raw.verdict_errors
     lastVerdictError = raw.last_verdict_error

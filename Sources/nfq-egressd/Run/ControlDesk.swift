@@ -20,12 +20,14 @@ final class ControlDesk {
   /// Begins to serve commands, which `queue` carries out, or `keeper` where they are about overlays. `store` is the
   /// store's path.
   func open(
-    for queue: QueueControl, keeper: PolicyKeeper, store: String?, suffixes: PublicSuffixes
+    for queue: QueueControl, keeper: PolicyKeeper, store: String?, suffixes: PublicSuffixes,
+    status: @escaping @Sendable () -> ControlStatus
   ) throws(ControlListener.Failure) {
     let execute = { @Sendable [mailbox] (command: ControlCommand) in
       mailbox.perform(command, milliseconds: ControlServer.commandMilliseconds) { queue.wake() }
     }
     var service = ControlService(execute: execute)
+    service.status = status
     service.reader.isRegistrySuffix = { suffixes.isRegistrySuffix($0) }
     let settle = { @Sendable (session: String) -> Bool? in
       guard case .lives(let lives) = execute(.settle(session)) else { return nil }

@@ -23,7 +23,10 @@ struct Daemon {
   func run() throws {
     var random = SystemRandomNumberGenerator()
     let seed = random.next()
-    let compiler = PolicyCompiler(suffixes: suffixes, seed: seed)
+    var compiler = PolicyCompiler(suffixes: suffixes, seed: seed, making: .whenChanged)
+    let log = log
+    compiler.watch.tell = { log.info("\($0)") }
+    compiler.watch.warn = { log.warning("\($0)") }
     var current = try compiler.compile(file: file, epoch: 1)
     warn(current.loaded)
     let configuration = current.loaded.configuration
@@ -57,6 +60,7 @@ struct Daemon {
     let keeperOfRules = RulesKeeper(configuration.rules, log: log) { kind, figures in
       ring.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures)))
     }
+    let queueWatch = QueueWatch(configuration, log: log) { ring.add($0) }
     let leases = configuration.sessions.containers.map { _ in ContainerLeases(log: log) }
     let accountant =
       configuration.queues.offload == .decided
@@ -77,7 +81,10 @@ struct Daemon {
       guard keeper?.begin() ?? true else { throw Failure(description: "no thread for the store") }
       let control = queue.control
       keeper?.writer.onDurable { control.wake() }
-      try desk.open(for: queue.control, keeper: policy, store: keeper?.path, suffixes: suffixes)
+      guard queueWatch.begin(for: queue.control) else { throw Failure(description: "no thread to watch the queue") }
+      try desk.open(for: queue.control, keeper: policy, store: keeper?.path, suffixes: suffixes) {
+        ControlStatus(queueWatch.status, links.published.latest, configuration)
+      }
       guard accountant?.begin(for: queue.control) ?? true else {
         throw Failure(description: "no thread for passed flows")
       }
@@ -86,7 +93,8 @@ struct Daemon {
       metrics = configuration.metrics.listen.map { address in
         let sources = DaemonMetrics.Sources(
           mode: configuration.mode, queue: configuration.queues.first, control: queue.control,
-          published: links.published, policy: policy, events: ring, writer: writer, store: keeper?.writer,
+          published: links.published, watch: queueWatch, policy: policy, events: ring, writer: writer,
+          store: keeper?.writer,
           types: desk.types(by: queue.control))
         return MetricsServer(address, metrics: DaemonMetrics(sources: sources)) { log.error("\($0)") }
       }
@@ -99,6 +107,7 @@ struct Daemon {
     desk.close()
     watcher?.stop()
     keeperOfRules.stop()
+    queueWatch.stop()
     accountant?.stop()
     queue.control.stop()
     do { try queue.thread.join() } catch { trouble = error }
@@ -117,22 +126,32 @@ struct Daemon {
     let configuration = current.loaded.configuration
     let mode = configuration.mode.rawValue
     let manager = ServiceManager()
+    let reload = PolicyReload(file, compiler, onEnd: signals.wake)
+    defer { reload.stop() }
+    var ages = ListAges()
     log.info("inspecting queue \(configuration.queues.first), mode \(mode): \(current.loaded.summary)")
     manager.tell(.ready("inspecting, \(current.loaded.summary)"))
     defer { manager.tell(.stopping) }
     var watchdog = Watchdog(manager)
     ring.add(stats("started", [("mode", .text(mode))]))
     var lastStats = WallClock.now()
+    look(at: current.loaded.lists, &ages, ring)
     serving: while true {
       switch signals.wait(seconds: 1) {
       case .stop: break serving
       case .reload:
         manager.tell(.reloading)
         writer.reopen()
-        reload(compiler, &current, policy, ring, learner)
+        ring.add(stats("reloading", []))
+        begin(reload, current)
+      case .look, .none: break
+      }
+      if let (outcome, isWantedAgain) = reload.look() {
+        finish(outcome, &current, policy, ring, learner)
         queue.control.wake()
+        look(at: current.loaded.lists, &ages, ring)
         manager.tell(.ready("inspecting, \(current.loaded.summary)"))
-      case .none: break
+        if isWantedAgain { begin(reload, current) }
       }
       if queue.hasEnded { break }
       watchdog.look(at: queue.control.progress)
@@ -140,7 +159,8 @@ struct Daemon {
       policy.look(at: now)
       if now.since(lastStats) >= Self.statsInterval * 1_000_000_000 {
         lastStats = now
-        ring.add(stats("counters", figures(queue, links, writer, keeper)))
+        look(at: current.loaded.lists, &ages, ring)
+        ring.add(stats("counters", figures(queue, links, writer, keeper, staleLists: ages.count)))
       }
     }
   }
@@ -216,33 +236,6 @@ struct Daemon {
     return watcher
   }
 
-  /// Reads everything again. A bad file keeps the last good policy and says so.
-  private func reload(
-    _ compiler: PolicyCompiler, _ current: inout CompiledPolicy, _ policy: PolicyKeeper, _ ring: HandoverRing<Event>,
-    _ learner: MixLearner?
-  ) {
-    do throws(ConfigurationFaults) {
-      var fresh = try compiler.compile(
-        file: file, epoch: 1, categoryNames: current.snapshot.parts.categories.names)
-      warn(fresh.loaded)
-      for key in needingRestart(current.loaded.configuration, fresh.loaded.configuration) {
-        log.warning("\(file): \(key) has changed: it takes effect at the next start")
-      }
-      learner?.learn(&fresh)
-      current = fresh
-      let epoch = policy.replaceBase(fresh).epoch
-      log.info("reloaded: \(fresh.loaded.summary)")
-      ring.add(
-        stats("reloaded", [("epoch", .count(UInt64(epoch))), ("summary", .text(fresh.loaded.summary))]))
-    } catch {
-      log.error("not reloaded, the last good policy stays in force:\n\(error.description)")
-      ring.add(
-        stats(
-          "reload-failed",
-          [("epoch", .count(UInt64(policy.snapshot.epoch))), ("faults", .count(UInt64(error.faults.count)))]))
-    }
-  }
-
   /// What the store knows of reviewed sessions, for baselines.
   private func makeLearner(_ keeper: StateKeeper, _ ring: HandoverRing<Event>) -> MixLearner {
     let path = keeper.path
@@ -251,34 +244,19 @@ struct Daemon {
     ) { kind, figures in ring.add(Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures))) }
   }
 
-  private func needingRestart(_ old: Configuration, _ new: Configuration) -> [String] {
-    var keys: [String] = []
-    if old.queues != new.queues { keys.append("queues") }
-    if old.marks != new.marks { keys.append("marks") }
-    if old.rules != new.rules { keys.append("rules") }
-    if old.limits != new.limits { keys.append("limits") }
-    if old.control != new.control { keys.append("control") }
-    if old.store != new.store { keys.append("store") }
-    if old.sessions.containers != new.sessions.containers { keys.append("sessions.containers") }
-    if old.events != new.events { keys.append("events") }
-    if old.metrics != new.metrics { keys.append("metrics") }
-    if old.onFailure.queueFull != new.onFailure.queueFull { keys.append("onFailure.queueFull") }
-    return keys
-  }
-
-  private func warn(_ loaded: LoadedConfiguration) {
+  func warn(_ loaded: LoadedConfiguration) {
     for warning in loaded.warnings { log.warning("\(file):\(warning)") }
     if let obstacle = RulesRecord.obstacle(loaded.configuration.rules) {
       log.warning("rules of control groups that are made anew cannot be made again: \(obstacle)")
     }
   }
 
-  private func stats(_ kind: String, _ figures: [(name: String, value: StatValue)]) -> Event {
+  func stats(_ kind: String, _ figures: [(name: String, value: StatValue)]) -> Event {
     Event(time: WallClock.now(), body: .stats(kind: kind, figures: figures))
   }
 
   private func figures(
-    _ queue: RunningQueue, _ links: HandlerLinks, _ writer: EventWriter, _ keeper: StateKeeper?
+    _ queue: RunningQueue, _ links: HandlerLinks, _ writer: EventWriter, _ keeper: StateKeeper?, staleLists: Int = 0
   ) -> [(name: String, value: StatValue)] {
     let inspector = links.published.latest
     let socket = queue.control.counters
@@ -290,6 +268,7 @@ struct Daemon {
       ("malformed", inspector.counters.malformed), ("foreign", inspector.counters.foreign),
       ("flows", UInt64(inspector.flows)), ("passes", inspector.counters.passed),
       ("flows_total", inspector.counters.flows), ("flow_table_full", inspector.counters.flowTableFull),
+      ("flows_evicted", inspector.counters.evicted), ("flows_lost", inspector.counters.lost),
       ("sessions", UInt64(inspector.sessions)), ("quic_hellos", inspector.counters.quicHellos),
       ("quic_unopened", inspector.counters.quicUnopened),
       ("quic_unknown_version", inspector.counters.quicUnknownVersion),
@@ -297,7 +276,7 @@ struct Daemon {
       ("queue_missing", socket.missing), ("receive_calls", socket.receiveCalls),
       ("send_calls", socket.sendCalls), ("verdict_errors", socket.verdictErrors + socket.sendErrors),
       ("events_lost", losses.lost), ("events_unwritten", losses.failed),
-      ("store_lag_ms", UInt64(max(0, lag / 1_000_000))),
+      ("store_lag_ms", UInt64(max(0, lag / 1_000_000))), ("lists_stale", UInt64(staleLists)),
     ]
     return counts.map { (name: $0.0, value: .count($0.1)) }
   }

@@ -44,12 +44,12 @@ final class ConfigurationFixture {
 
   /// Loads `yaml` as `config.yaml`, on a host whose only nameserver is 192.0.2.53.
   func load(
-    _ yaml: String, entry: (Int, ListEntry) -> Void = { _, _ in }
+    _ yaml: String, list: ((DenyListSource, Configuration) throws(FileError) -> LoadedList)? = nil
   ) throws -> LoadedConfiguration {
     let resolvers = write("resolv.conf", Array("search example\nnameserver 192.0.2.53\n".utf8))
     let file = write("config.yaml", Array(yaml.utf8))
     let loader = ConfigurationLoader(suffixes: try PublicSuffixes(), resolverFile: resolvers)
-    return try loader.load(file, entry: entry)
+    return try loader.load(file, list: list)
   }
 
   /// The faults of `yaml`, each as `line:column: key: message`; empty when it can be used.

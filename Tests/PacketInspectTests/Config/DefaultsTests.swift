@@ -141,7 +141,7 @@ struct DefaultsTests {
       internalNames: [corp, "yes", "1.arpa", _x.example]
       trustedResolvers: [system, '2001:db8::53']
       denyLists:
-        - {name: Feed.1, path: 'a "list".hosts', format: hosts, action: drop}
+        - {name: Feed.1, path: 'a "list".hosts', format: hosts, action: drop, maxAge: 36h}
         - {name: "7", builtin: cloud-metadata}
       denyExceptions: [good.example, 192.0.2.0/24, '2001:db8::/32', 198.51.100.7, '*.sub.example']
       agentTypes:

@@ -161,9 +161,11 @@ struct ListParserTests {
     fixture.write("a.txt", Array("one.example\nnot a name\ntwo.example\n".utf8))
     fixture.write("b.txt", Array("<html>\n".utf8))
     let good = "denyLists:\n- {name: m, builtin: cloud-metadata}\n- {name: a, path: a.txt, format: domains}\n"
-    var entries: [String] = []
-    let loaded = try fixture.load(good) { if $0 == 1 { entries.append("\($1.line) \($1.target)") } }
-    #expect(entries == ["1 one.example", "3 two.example"])
+    let store = ListStore(suffixes: try PublicSuffixes())
+    let loaded = try fixture.load(good) { source, _ throws(FileError) in try store.load(source) }
+    let entries = try #require(loaded.lists[1].entries)
+    #expect(["one.example", "two.example", "a.two.example"].map { entries.match(host($0))?.line } == [1, 3, 3])
+    #expect(entries.domains == 2)
     #expect(
       loaded.warnings.map(\.description) == [
         "3:19: denyLists[1].path: list 'a', line 2: 'not a name': holds a character that no host name has"

@@ -80,7 +80,6 @@ struct StrictnessTests {
     "a key whose part is not built yet says so",
     arguments: [
       "queues: {count: 2}",
-      "denyLists: [{name: a, builtin: cloud-metadata, maxAge: 7d}]",
       "denyLists: [{name: a, path: x, format: adblock}]", "denyLists: [{name: a, path: x, format: rpz}]",
     ])
   func notBuilt(yaml: String) throws {

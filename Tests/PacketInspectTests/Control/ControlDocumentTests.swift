@@ -44,7 +44,7 @@ struct ControlDocumentTests {
       }
     }
     #expect(verbs == Set(ControlVerb.allCases.map(\.rawValue)))
-    #expect(answers == 14)
+    #expect(answers == 15)
   }
 
   @Test("page and schema name every error code and no other")
@@ -86,6 +86,13 @@ struct ControlDocumentTests {
       contacts: 1, flags: 1, onShift: MixReach.hold.rawValue, held: true,
       learned: ControlMix.Learned(sessions: 1, contacts: 2, prior: 5, concentration: 40),
       categories: [ControlMix.Row(category: "unknown", contacts: 1, share: 1, baseline: 0.5, risen: true)])
+    response.status = ControlStatus(
+      queue: ControlStatus.Queue(
+        number: 0, length: 1, waiting: 2, waitingMost: 3, received: 4, missing: 5, overruns: 6, droppedFull: 7,
+        droppedSocket: 8),
+      uninspected: ControlStatus.Uninspected(passed: 1, lost: 2, cut: 3),
+      rules: ControlStatus.Rules(queued: 1, backstop: 2),
+      flows: ControlStatus.Flows(tracked: 1, limit: 2, evicted: 3, lost: 4, refused: 5))
     response.destinations = [
       ControlDestination(destination: "a", evidence: "sni", firstSeen: 1, lastSeen: 2, contacts: 3, category: "paste")
     ]
@@ -116,6 +123,12 @@ struct ControlDocumentTests {
     ] {
       let definition = try #require(try schema()[name] as? [String: Any])
       #expect(definition["enum"] as? [String] == words)
+    }
+    let status = try #require(written["status"] as? [String: Any])
+    #expect(Set(try properties("daemonStatus").keys) == Set(status.keys))
+    for (part, described) in try properties("daemonStatus") {
+      let fields = try #require((described as? [String: Any])?["properties"] as? [String: Any])
+      #expect(Set(fields.keys) == Set((status[part] as? [String: Any] ?? [:]).keys), "\(part)")
     }
     let session = try #require(written["session"] as? [String: Any])
     #expect(Set(try properties("session").keys) == Set(session.keys))

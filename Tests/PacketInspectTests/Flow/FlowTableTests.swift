@@ -12,6 +12,11 @@ struct FlowTableTests {
     ).key
   }
 
+  /// One of a few sessions and sources.
+  private static func owner(_ number: Int) -> FlowOwner {
+    number % 7 < 4 ? .session(Int32(number % 7)) : .source(UInt64(number % 7))
+  }
+
   @Test("has one key for both directions, and another for anything else that differs")
   func direction() {
     var random = SplitMix64(seed: 3)
@@ -61,11 +66,17 @@ struct FlowTableTests {
           table.remove(index)
           model[key] = nil
           #expect(!table.isUsed(index))
-        } else {
+        } else if step % 3 == 0 {
           table.touch(index, at: now)
+        } else {
+          table.noteAnswered(index, owner: Self.owner(step), isProof: step % 2 == 0)
         }
       } else {
-        let made = table.insert(key, clientIsFirst: true, session: Int32(step % 7), at: now)
+        if table.isFull {
+          let victim = table.victim(for: Self.owner(step)).flow
+          #expect(table.isUsed(victim))
+        }
+        let made = table.insert(key, clientIsFirst: true, session: 0, owner: Self.owner(step), at: now)
         #expect((made < 0) == (model.count == 3_000))
         if made >= 0 {
           #expect(!model.values.contains { $0.index == made } || step % 64 != 0)
@@ -79,34 +90,44 @@ struct FlowTableTests {
     for (key, entry) in model { #expect(table.find(key) == entry.index) }
   }
 
-  @Test("keeps the order of use, and reuses the places of forgotten flows")
+  @Test("keeps the order of use to about a second, and reuses the places of forgotten flows")
   func order() {
     var table = FlowTable(capacity: 4, seed: 0)
-    let now = Timestamp(seconds: 100)
-    let indices = (0..<4).map { table.insert(key($0), clientIsFirst: true, session: 0, at: now) }
-    #expect(table.insert(key(9), clientIsFirst: true, session: 0, at: now) == -1)
-    #expect(table.anyOldest == indices[0])
-    table.touch(indices[0], at: now)
-    table.touch(indices[2], at: now)
+    var now = Timestamp(seconds: 100)
+    func insert(_ numbers: [Int]) -> [Int32] {
+      numbers.map { table.insert(key($0), clientIsFirst: true, session: 0, owner: .session(0), at: now) }
+    }
+    let indices = insert([0, 1, 2, 3])
+    #expect(insert([9]) == [-1])
+    for used in [0, 2] {
+      now = now.advanced(byNanoseconds: 2_000_000_000)
+      table.touch(indices[used], at: now)
+    }
+    #expect(table.indicesByUse() == [indices[1], indices[3], indices[0], indices[2]])
     var drained: [Int32] = []
-    while table.anyOldest >= 0 {
-      drained.append(table.anyOldest)
-      table.remove(table.anyOldest)
+    while table.count > 0 {
+      drained.append(table.victim(for: .session(0)).flow)
+      table.remove(drained[drained.count - 1])
     }
     #expect(drained == [indices[1], indices[3], indices[0], indices[2]])
-    #expect(table.count == 0)
-    let again = (0..<4).map { table.insert(key(10 + $0), clientIsFirst: true, session: 0, at: now) }
-    #expect(Set(again) == Set(indices))
+    #expect(Set(insert([10, 11, 12, 13])) == Set(indices))
     #expect(table.find(key(0)) == -1)
   }
 
-  @Test("forgets closed TCP after 10 s, datagrams after 120 s and open TCP after an hour, not sooner")
+  @Test(
+    "forgets closed TCP after 10 s, what nobody answered after 30 s and 60 s, datagrams after 120 s and open TCP after an hour, not sooner"
+  )
   func expiry() {
     var table = FlowTable(capacity: 10, seed: 0)
     let start = Timestamp(seconds: 0)
-    let open = table.insert(key(1), clientIsFirst: true, session: 0, at: start)
-    let closed = table.insert(key(2), clientIsFirst: true, session: 0, at: start)
-    let datagram = table.insert(key(3, proto: 17), clientIsFirst: true, session: 0, at: start)
+    func insert(_ number: Int, proto: UInt8 = 6, isAnswered: Bool = true) -> Int32 {
+      let index = table.insert(
+        key(number, proto: proto), clientIsFirst: true, session: 0, owner: .session(0), at: start)
+      if isAnswered { table.noteAnswered(index, owner: .session(0), isProof: true) }
+      return index
+    }
+    let (open, closed, datagram) = (insert(1), insert(2), insert(3, proto: 17))
+    let (attempt, single) = (insert(4, isAnswered: false), insert(5, proto: 17, isAnswered: false))
     table[closed].isClosing = true
     func due(_ seconds: Int64) -> Set<Int32> {
       var copy = table
@@ -120,20 +141,24 @@ struct FlowTableTests {
     }
     #expect(due(10).isEmpty)
     #expect(due(11) == [closed])
-    #expect(due(120) == [closed])
-    #expect(due(121) == [closed, datagram])
-    #expect(due(3_601) == [closed, datagram, open])
-    // The oldest is open: it must not hide the shorter times behind it, nor be forgotten with them.
-    #expect(table.expired(at: Timestamp(seconds: 200)) == -1)
-    #expect(table.expired(at: Timestamp(seconds: 3_601)) == open)
+    #expect(due(30) == [closed])
+    #expect(due(31) == [closed, single])
+    #expect(due(60) == [closed, single])
+    #expect(due(61) == [closed, single, attempt])
+    #expect(due(120) == [closed, single, attempt])
+    #expect(due(121) == [closed, single, attempt, datagram])
+    #expect(due(3_600) == [closed, single, attempt, datagram])
+    #expect(due(3_601) == [closed, single, attempt, datagram, open])
   }
 
   @Test("is not moved by a clock that steps back")
   func clockStepsBack() {
     var table = FlowTable(capacity: 10, seed: 0)
-    let index = table.insert(key(1), clientIsFirst: true, session: 0, at: Timestamp(seconds: 500))
+    let index = table.insert(
+      key(1), clientIsFirst: true, session: 0, owner: .session(0), at: Timestamp(seconds: 500))
     table.touch(index, at: Timestamp(seconds: 100))
     #expect(table[index].lastSeen == Timestamp(seconds: 500))
-    #expect(table.expired(at: Timestamp(seconds: 100)) == -1)
+    var slots = 10
+    #expect(table.sweepExpired(slots: &slots, at: Timestamp(seconds: 100)) == -1)
   }
 }

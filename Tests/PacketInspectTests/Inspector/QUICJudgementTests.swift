@@ -289,7 +289,7 @@ struct QUICJudgementTests {
     lab.send(Builder(destination: Self.otherID).packet(hello: "www.second.com"))
     lab.inspector.replacePolicy(
       QUICLab.policy(epoch: 2) {
-        if let name = HostName("first.com") { $0.deniedDomains.insert(name, at: ListPosition(list: 0, line: 3)) }
+        $0.lists = [DenyList(name: "bad", action: .reject, entries: listed(["first.com"]))]
       })
     #expect(lab.send([0x40, 1, 2, 3]) == Verdict(.reject, .deniedName))
   }

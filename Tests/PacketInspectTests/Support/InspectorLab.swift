@@ -36,6 +36,14 @@ func network(_ text: String) -> IPNetwork {
   return network
 }
 
+/// A list of names and networks, one a line.
+func listed(_ lines: [String]) -> ListSnapshot {
+  let entries = lines.enumerated().map { (text: $1, line: $0 + 1) }
+  return ListSnapshot(
+    names: entries.filter { IPNetwork($0.text) == nil }.map { (name: host($0.text), line: $0.line) },
+    networks: entries.compactMap { entry in IPNetwork(entry.text).map { (network: $0, line: entry.line) } })
+}
+
 func host(_ text: String) -> HostName {
   guard let name = HostName(text) else { preconditionFailure("not a name: \(text)") }
   return name
@@ -64,15 +72,7 @@ struct TestPolicy {
     parts.exceptions = exceptions
     parts.trustedResolvers = Set(trusted.map { address($0).canonical })
     parts.publicResolvers = Set(publicResolvers.map { address($0).canonical })
-    parts.lists = [DenyList(name: "bad", action: .reject)]
-    for (index, entry) in denied.enumerated() {
-      let position = ListPosition(list: 0, line: index + 1)
-      if let range = IPNetwork(entry) {
-        parts.deniedNetworks.insert(range, position)
-      } else {
-        parts.deniedDomains.insert(host(entry), at: position)
-      }
-    }
+    parts.lists = [DenyList(name: "bad", action: .reject, entries: listed(denied))]
     for entry in excepted {
       if let range = IPNetwork(entry) {
         parts.exceptedNetworks.insert(range, true)

@@ -1,8 +1,8 @@
 import Foundation
 
 /// As much of JSON Schema (2020-12) as `docs/event.schema.json` uses: type, const, enum, pattern, properties,
-/// required, additionalProperties, items, minimum, $ref into $defs, allOf with if and then. An unknown word is a
-/// fault, so that the schema cannot ask for something that nobody checks.
+/// required, additionalProperties, items, minimum, $ref into $defs, allOf, and if with then and else. An unknown word is
+/// a fault, so that the schema cannot ask for something that nobody checks.
 struct JSONSchema {
   private let root: [String: Any]
   private static let ignored: Set = ["$schema", "$id", "title", "description", "$defs"]
@@ -46,10 +46,9 @@ struct JSONSchema {
         }
       case "allOf": for part in argument as? [[String: Any]] ?? [] { faults += check(value, part, path) }
       case "if":
-        if check(value, argument as? [String: Any] ?? [:], path).isEmpty {
-          faults += check(value, schema["then"] as? [String: Any] ?? [:], path)
-        }
-      case "then": break
+        let branch = check(value, argument as? [String: Any] ?? [:], path).isEmpty ? "then" : "else"
+        faults += check(value, schema[branch] as? [String: Any] ?? [:], path)
+      case "then", "else": break
       default: faults.append("\(path): the schema's word \(word) is not known")
       }
     }

@@ -29,11 +29,7 @@ struct QUICLab {
   /// Enforcing; denied.net and 93.184.216.66 are on a list.
   static func policy(epoch: UInt32, _ change: (inout PolicySnapshot.Parts) -> Void = { _ in }) -> PolicySnapshot {
     var parts = PolicySnapshot.Parts()
-    parts.lists = [DenyList(name: "bad", action: .reject)]
-    if let name = HostName("denied.net") { parts.deniedDomains.insert(name, at: ListPosition(list: 0, line: 1)) }
-    if let network = IPNetwork("93.184.216.66/32") {
-      parts.deniedNetworks.insert(network, ListPosition(list: 0, line: 2))
-    }
+    parts.lists = [DenyList(name: "bad", action: .reject, entries: listed(["denied.net", "93.184.216.66/32"]))]
     if let resolver = IPAddress("93.184.216.53") { parts.trustedResolvers = [resolver] }
     change(&parts)
     return PolicySnapshot(parts, epoch: epoch)

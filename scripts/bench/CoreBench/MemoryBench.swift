@@ -105,7 +105,7 @@ struct MemoryBench {
   }
 
   /// Resident memory of this process (proc_pid_statm(5)).
-  private static func residentBytes() -> Int {
+  static func residentBytes() -> Int {
     guard let file = unsafe fopen("/proc/self/statm", "r") else { return 0 }
     defer { unsafe fclose(file) }
     var line = [CChar](repeating: 0, count: 128)

@@ -3,7 +3,12 @@ import TestSupport
 
 /// Measures the core and prints samples as JSON: scripts/bench.sh runs it and does the statistics.
 let usage =
-  "usage: CoreBench REPETITIONS [parse|inspect|crowded] | CoreBench SESSIONS memory | CoreBench PASSES worst CAPTURES [FUZZ-INPUTS]"
+  """
+  usage: CoreBench REPETITIONS [parse|inspect|crowded] | CoreBench SESSIONS memory |
+         CoreBench PASSES flows |
+         CoreBench PASSES worst CAPTURES [FUZZ-INPUTS] | CoreBench REPETITIONS lists NAMES NETWORKS |
+         CoreBench COUNT write names|networks
+  """
 
 func fail(_ message: String, _ status: Int32) -> Never {
   print(message)
@@ -11,14 +16,36 @@ func fail(_ message: String, _ status: Int32) -> Never {
 }
 
 let arguments = CommandLine.arguments
-guard (2...5).contains(arguments.count), arguments.count <= 3 || arguments[2] == "worst",
+guard (2...5).contains(arguments.count),
+  arguments.count <= 3 || ["worst", "lists", "write"].contains(arguments[2]),
   let repetitions = Int(arguments[1]),
-  (1...100_000).contains(repetitions)
+  (1...(arguments.count == 4 && arguments[2] == "write" ? 16_000_000 : 100_000)).contains(repetitions)
 else { fail(usage, 64) }
+if arguments.count == 4, arguments[2] == "write", ["names", "networks"].contains(arguments[3]) {
+  ListMaker.write(arguments[3], repetitions)
+  exit(0)
+}
+if arguments.count == 5, arguments[2] == "lists" {
+  guard let names = Int(arguments[3]), let networks = Int(arguments[4]), names > 0, networks > 0 else {
+    fail(usage, 64)
+  }
+  do throws(ListBench.Disagreement) {
+    let rows =
+      try ListBench.names(names, repetitions: repetitions) + ListBench.networks(networks, repetitions: repetitions)
+    print("[\(rows.map(\.json).joined(separator: ","))]")
+  } catch {
+    fail("CoreBench: \(error)", 1)
+  }
+  exit(0)
+}
 let parts = arguments.count == 3 ? [arguments[2]] : ["parse", "inspect", "crowded"]
 guard let suffixes = SystemSuffixes() else { fail("CoreBench: no public suffix list here (package publicsuffix)", 1) }
 if arguments.count == 3, arguments[2] == "memory" {
   print(MemoryBench.run(sessions: repetitions, destinations: 200, suffixes: suffixes))
+  exit(0)
+}
+if arguments.count == 3, arguments[2] == "flows" {
+  print(FlowBench.run(passes: repetitions, suffixes: suffixes))
   exit(0)
 }
 if arguments.count > 3 {

@@ -9,13 +9,13 @@ public enum FuzzPolicy {
   public static func snapshot(_ choice: UInt8, epoch: UInt32) -> PolicySnapshot {
     var parts = PolicySnapshot.Parts()
     parts.mode = choice & 1 == 0 ? .enforce : .observe
-    parts.lists = [DenyList(name: "bad", action: .reject)]
-    for (line, text) in ["denied.net", "evil-paste.com", "blocked.org"].enumerated() {
-      if let name = HostName(text) { parts.deniedDomains.insert(name, at: ListPosition(list: 0, line: line + 1)) }
+    let names = ["denied.net", "evil-paste.com", "blocked.org"].enumerated().compactMap { place, text in
+      HostName(text).map { (name: $0, line: place + 1) }
     }
-    for (line, text) in ["93.184.216.66/32", "2606:2800:220:1::66/128"].enumerated() {
-      if let network = IPNetwork(text) { parts.deniedNetworks.insert(network, ListPosition(list: 0, line: line + 1)) }
+    let networks = ["93.184.216.66/32", "2606:2800:220:1::66/128"].enumerated().compactMap { place, text in
+      IPNetwork(text).map { (network: $0, line: place + 1) }
     }
+    parts.lists = [DenyList(name: "bad", action: .reject, entries: ListSnapshot(names: names, networks: networks))]
     if let name = HostName("good.denied.net") { parts.exceptedDomains.insert(name, at: ListPosition(list: 0, line: 0)) }
     for text in ["10.0.0.0/8", "fd00::/8"] {
       if let network = IPNetwork(text) { parts.internalNetworks.insert(network, true) }
