@@ -37,7 +37,8 @@ def flagged(running, kind, seconds=1.5):
 
     def look():
         one = item(running)
-        return one if one and kind in kinds(one) else None
+        # The session itself may be written a moment after its first flag.
+        return one if one and kind in kinds(one) and "agent_type" in one else None
 
     return wait_until(look, seconds, f"a flag {kind} in the queue")
 

@@ -9,7 +9,7 @@ struct ControlReview: Codable, Sendable, Equatable {
   }
 
   var id: String
-  /// Absent when the store has lost the session.
+  /// Absent while the store does not have the session: it may be written after its first flag.
   var agentType: String?
   var state: String
   /// 1 is the gravest.

@@ -36,7 +36,7 @@ extension ReviewAction {
 
 /// A flagged session with all that is written of its review.
 struct ReviewCase: Sendable, Equatable {
-  /// Nil when the store has lost the session.
+  /// Nil while the store does not have the session: it may be written after its first flag.
   let agentType: String?
   /// Oldest first.
   let records: [ReviewRecord]
