@@ -8,7 +8,7 @@ struct Egressd: ParsableCommand {
     abstract: "Inspect and govern the network egress of AI agent sessions.",
     subcommands: [
       Run.self, Replay.self, CheckConfig.self, CategoryCommand.self, DenyCommand.self, SessionCommand.self,
-      OverlayCommandLine.self, Containers.self, Doctor.self,
+      OverlayCommandLine.self, ReviewCommandLine.self, Containers.self, Doctor.self,
     ]
   )
 }

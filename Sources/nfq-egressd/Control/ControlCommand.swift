@@ -20,6 +20,8 @@ enum ControlCommand: Sendable, Equatable {
   case types
   /// Carried out by the `OverlayDesk`, not on the queue's thread.
   case overlay(OverlayCommand)
+  /// Carried out by the `ReviewDesk`, likewise.
+  case review(ReviewCommand)
 }
 
 /// What came of it, as plain values: made on the queue's thread, written out elsewhere.
@@ -41,7 +43,7 @@ extension ControlCommand {
     switch self {
     case .start(let registration): registration.id
     case .end(let id): id
-    case .list, .show, .status, .extend, .release, .benign, .settle, .types, .overlay: nil
+    case .list, .show, .status, .extend, .release, .benign, .settle, .types, .overlay, .review: nil
     }
   }
 
@@ -68,7 +70,7 @@ extension ControlCommand {
       case .types:
         inspector.refreshSessions()
         return .types(inspector.typeFigures())
-      case .overlay, .status: return .lives(false)
+      case .overlay, .review, .status: return .lives(false)
       }
     } catch {
       return .failed(error)

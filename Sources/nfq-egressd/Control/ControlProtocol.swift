@@ -19,12 +19,15 @@ enum ControlVerb: String, CaseIterable, Sendable {
   case overlayAdd = "overlay-add"
   case overlayList = "overlay-list"
   case overlayRemove = "overlay-remove"
+  case reviewList = "review-list"
+  case reviewShow = "review-show"
+  case reviewAct = "review-act"
 
   /// The fields beside `version` and `command` that it takes.
   var fields: Set<String> {
     switch self {
     case .start: ["id", "agent_type", "addresses", "cgroups", "pids", "budget"]
-    case .end, .show: ["id"]
+    case .end, .show, .reviewShow: ["id"]
     case .list: ["agent_type"]
     case .status: []
     case .extend: ["id", "destinations"]
@@ -34,6 +37,9 @@ enum ControlVerb: String, CaseIterable, Sendable {
     case .overlayAdd: ["kind", "subject", "scope", "budget", "why", "who", "lasts"]
     case .overlayList: ["id"]
     case .overlayRemove: ["overlay", "why", "who"]
+    case .reviewList: ["state"]
+    case .reviewAct:
+      ["id", "action", "disposition", "seen", "destinations", "subject", "scope", "why", "who", "lasts"]
     }
   }
 }
@@ -69,11 +75,20 @@ struct ControlRequest: Codable, Sendable, Equatable {
   var lasts: Int64?
   /// True to take a verdict back.
   var withdraw: Bool?
+  /// `open`, `acknowledged`, `resolved` or `all`.
+  var state: String?
+  /// `acknowledge` or `resolve`.
+  var action: String?
+  /// What is decided of a flagged session.
+  var disposition: String?
+  /// The version of the item that the reviewer saw.
+  var seen: String?
 
   enum CodingKeys: String, CodingKey {
     case version, command, id
     case agentType = "agent_type"
     case addresses, cgroups, pids, destinations, budget, overlay, kind, subject, scope, why, who, lasts, withdraw
+    case state, action, disposition, seen
   }
 
   init(_ verb: ControlVerb, id: String? = nil) {
@@ -115,6 +130,12 @@ enum ControlErrorCode: String, Codable, Sendable, CaseIterable {
   case storeUnreadable = "store-unreadable"
   /// `store.path: none`: what is learned would be lost.
   case noStore = "no-store"
+  /// No flag of the session is in the store.
+  case notFlagged = "not-flagged"
+  /// A flagged session is not as the reviewer saw it.
+  case changed
+  /// It is resolved.
+  case alreadyResolved = "already-resolved"
 }
 
 /// An error as it stands on the wire.
@@ -126,6 +147,12 @@ struct ControlError: Error, Codable, Sendable, Equatable {
   init(_ code: ControlErrorCode, _ message: String) {
     self.code = code
     self.message = message
+  }
+
+  static let busy = ControlError(.busy, "the packet path did not look in time; nothing was done, try again")
+
+  static func unreadable(_ failure: SessionStore.Failure) -> ControlError {
+    ControlError(.storeUnreadable, "the store cannot be read just now (\(failure.description)); try again")
   }
 }
 
@@ -153,11 +180,18 @@ struct ControlResponse: Codable, Sendable, Equatable {
   var wasHeld: Bool?
   /// Contacts of the session that was found benign, or no longer is.
   var contacts: UInt64?
+  /// The flagged session that was asked for or acted on.
+  var review: ControlReview?
+  var reviews: [ControlReview]?
+  /// Flags of the session shown, or those that a reviewer had not seen.
+  var flags: [ControlFlag]?
+  /// Reviewers' steps with it, likewise.
+  var steps: [ControlReviewStep]?
   var status: ControlStatus?
 
   enum CodingKeys: String, CodingKey {
     case version, ok, error, session, sessions, destinations, addresses, cgroups, overlay, overlays, kept, lives, mix
-    case contacts, status
+    case contacts, review, reviews, flags, steps, status
     case wasHeld = "was_held"
   }
 

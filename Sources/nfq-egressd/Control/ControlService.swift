@@ -12,6 +12,8 @@ struct ControlService: Sendable {
   var status: (@Sendable () -> ControlStatus)?
   /// Where overlays are kept.
   var overlays: OverlayDesk?
+  /// Where flagged sessions are reviewed; nil without a store.
+  var reviews: ReviewDesk?
   var reader = OverlayReader()
 
   /// The answer to one line, with its newline.
@@ -22,25 +24,27 @@ struct ControlService: Sendable {
       if case .overlay(let about) = command, let overlays {
         return Self.encode(try overlays.perform(about, peer, at: WallClock.now()))
       }
+      if case .review(let about) = command {
+        guard let reviews else { throw Self.noStore("flags in") }
+        return Self.encode(try reviews.perform(about, peer, at: WallClock.now()))
+      }
       if case .status = command, let status {
         // Not asked of the queue's thread: it answers when that one does not.
         var response = ControlResponse()
         response.status = status()
         return Self.encode(response)
       }
-      guard let outcome = execute(command) else {
-        throw ControlError(.busy, "the packet path did not look in time; nothing was done, try again")
-      }
+      guard let outcome = execute(command) else { throw .busy }
       var response = ControlResponse(outcome)
       if case .release(let id, let author) = command, case .released = outcome {
         response.kept = overlays?.recordRelease(of: id, author, peer, at: WallClock.now()).rawValue
       }
       if case .benign(_, let author) = command, case .benign(let session, let contacts) = outcome {
-        let mix = BenignMix(
-          session: session.id, started: session.started, agentType: session.agentType, contacts: contacts)
-        response.kept = overlays?.recordBenign(mix, author, peer, at: WallClock.now()).rawValue
+        response.kept = overlays?.recordBenign(session, contacts, author, peer, at: WallClock.now()).rawValue
       }
-      if case .detail = outcome, let session = response.session { response.overlays = overlays?.overlays(of: session) }
+      if case .detail = outcome, let session = response.session {
+        response.overlays = overlays?.overlays(of: session.id, type: session.agentType)
+      }
       return Self.encode(response)
     } catch {
       return Self.encode(ControlResponse(error))
@@ -52,13 +56,16 @@ struct ControlService: Sendable {
     switch command {
     case .benign where overlays?.keeper.hasStore != true,
       .overlay(.withdrawBenign) where overlays?.keeper.hasStore != true:
-      throw ControlError(
-        .noStore, "there is no store to keep what is learned; write a path under store.path and restart")
-    case .release, .benign, .overlay(.withdrawBenign):
+      throw Self.noStore("what is learned in")
+    case .release, .benign, .overlay(.withdrawBenign), .review(.act):
       guard overlays?.keeper.isBehind == true else { return }
       throw ControlError(.tooManyOverlays, "as many changes wait for the disk as may; nothing was done")
     default: return
     }
+  }
+
+  private static func noStore(_ what: String) -> ControlError {
+    ControlError(.noStore, "there is no store to keep \(what); write a path under store.path and restart")
   }
 
   /// An answer as a line.
@@ -116,6 +123,9 @@ struct ControlService: Sendable {
     case .overlayRemove:
       guard let overlay = request.overlay else { throw ControlError(.badRequest, "'overlay' is missing: its number") }
       return .overlay(.remove(overlay, try reader.author(request)))
+    case .reviewList: return .review(.list(try reader.states(request)))
+    case .reviewShow: return .review(.show(try id(request)))
+    case .reviewAct: return .review(.act(try reader.review(try id(request), request)))
     }
   }
 

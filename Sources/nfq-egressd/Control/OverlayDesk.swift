@@ -57,14 +57,14 @@ struct OverlayDesk: Sendable {
     do throws(SessionStore.Failure) {
       if let mix = try standing(session) { return mix }
     } catch {
-      throw ControlError(.storeUnreadable, "the store cannot be read just now (\(error.description)); try again")
+      throw .unreadable(error)
     }
     throw ControlError(.noVerdict, "no review that stands found session \(quoted(session)) benign")
   }
 
   /// The overlays that concern a session of this type.
-  func overlays(of session: ControlSession) -> [ControlOverlay] {
-    keeper.overlays.filter { $0.concerns(session.id, type: session.agentType) }.map { ControlOverlay($0) }
+  func overlays(of session: String, type: String?) -> [ControlOverlay] {
+    keeper.overlays.filter { $0.concerns(session, type: type) }.map { ControlOverlay($0) }
   }
 
   /// Writes down that a reviewer released a session's shift of mix, which has happened.
@@ -81,6 +81,16 @@ struct OverlayDesk: Sendable {
     keeper.recordBenign(mix, signed(author, peer), at: now)
   }
 
+  /// The same of what the packet path counted.
+  func recordBenign(
+    _ session: SessionOverview, _ contacts: [String: UInt64], _ author: OverlayAuthor, _ peer: ControlPeer?,
+    at now: Timestamp
+  ) -> PolicyKeeper.Keeping {
+    let mix = BenignMix(
+      session: session.id, started: session.started, agentType: session.agentType, contacts: contacts)
+    return recordBenign(mix, author, peer, at: now)
+  }
+
   private func finish(_ response: inout ControlResponse, _ scope: OverlayScope, _ kept: PolicyKeeper.Keeping) {
     response.kept = kept.rawValue
     guard case .session(let id) = scope else {
@@ -90,7 +100,8 @@ struct OverlayDesk: Sendable {
     response.lives = settle(id)
   }
 
-  private func signed(_ author: OverlayAuthor, _ peer: ControlPeer?) -> OverlayAuthor {
+  /// With the connection's other end.
+  func signed(_ author: OverlayAuthor, _ peer: ControlPeer?) -> OverlayAuthor {
     OverlayAuthor(who: author.who, peer: peer?.name ?? "unknown", why: author.why)
   }
 }

@@ -102,7 +102,7 @@ struct OverlayReader: Sendable {
     }
   }
 
-  private func lasts(_ request: ControlRequest) throws(ControlError) -> Int64? {
+  func lasts(_ request: ControlRequest) throws(ControlError) -> Int64? {
     guard let seconds = request.lasts else { return nil }
     guard (1...Self.maximumSeconds).contains(seconds) else {
       throw bad("'lasts' must be a number of seconds from 1 to \(Self.maximumSeconds)")
@@ -115,5 +115,5 @@ struct OverlayReader: Sendable {
     return isPlain && text.utf8.count <= limit && text.contains { $0 != " " }
   }
 
-  private func bad(_ message: String) -> ControlError { ControlError(.badRequest, message) }
+  func bad(_ message: String) -> ControlError { ControlError(.badRequest, message) }
 }

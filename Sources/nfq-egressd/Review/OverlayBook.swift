@@ -32,6 +32,8 @@ struct OverlayChange: Sendable, Equatable {
     case benign
     /// Or took that back.
     case withdrawn = "benign-withdrawn"
+    /// No overlay: a reviewer's step with a flagged session.
+    case acknowledged, resolved
   }
 
   var action: Action
@@ -40,6 +42,8 @@ struct OverlayChange: Sendable, Equatable {
   var author: OverlayAuthor
   /// The session that was found benign, or no longer is.
   var mix: BenignMix?
+  /// The step with a flagged session.
+  var review: ReviewRecord?
 
   /// A session that was found benign, or of which that is withdrawn, for the record.
   static func benign(_ mix: BenignMix, _ author: OverlayAuthor, at now: Timestamp) -> OverlayChange {
@@ -58,6 +62,7 @@ struct OverlayChange: Sendable, Equatable {
   var kind: String {
     switch action {
     case .released, .benign, .withdrawn: "mix"
+    case .acknowledged, .resolved: "review"
     case .added, .removed, .expired: overlay.kind.rawValue
     }
   }

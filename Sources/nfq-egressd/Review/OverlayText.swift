@@ -61,6 +61,8 @@ extension OverlayChange {
     case .released: return ("mix-released", scope + signature)
     case .benign, .withdrawn:
       return ("session-reviewed", scope + [("disposition", .text(action.rawValue))] + signature)
+    case .acknowledged, .resolved:
+      return ("review-\(action.rawValue)", scope + (review?.figures ?? []) + signature)
     case .added, .removed, .expired:
       var figures = overlay.figures + signature
       if action == .added, let expires = overlay.expires { figures.append(("expires", .text(expires.eveText))) }

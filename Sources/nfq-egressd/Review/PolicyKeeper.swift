@@ -132,6 +132,12 @@ final class PolicyKeeper: Sendable {
     record([.benign(mix, author, at: now)])
   }
 
+  /// Writes down a reviewer's step with a flagged session.
+  func recordReview(_ review: ReviewRecord) -> Keeping { record([review.change]) }
+
+  /// Steps of reviewers that are not on disk.
+  var unwrittenReviews: [ReviewRecord] { outbox?.unwritten.compactMap(\.review) ?? [] }
+
   private func publish(_ state: inout State) {
     state.former = state.snapshot
     state.snapshot = Self.merged(state.base, state.book, epoch: state.snapshot.epoch + 1, seed: seed)

@@ -33,9 +33,18 @@ final class ControlDesk {
       guard case .lives(let lives) = execute(.settle(session)) else { return nil }
       return lives
     }
-    service.overlays = OverlayDesk(keeper: keeper, settle: settle) { session throws(SessionStore.Failure) in
+    let overlays = OverlayDesk(keeper: keeper, settle: settle) { session throws(SessionStore.Failure) in
       guard let store else { return nil }
       return try SessionStore.standing(session, path: store)
+    }
+    service.overlays = overlays
+    if let store {
+      service.reviews = ReviewDesk(
+        overlays: overlays, execute: execute,
+        readCases: { id throws(SessionStore.Failure) in try SessionStore.reviewCases(of: id, path: store) },
+        readFlags: { id, number throws(SessionStore.Failure) in
+          try SessionStore.flags(of: id, after: number, limit: ReviewDesk.maximumFlags, path: store)
+        })
     }
     let server = ControlServer(listener, service: service)
     thread = PlainThread { server.run() }

@@ -46,16 +46,9 @@ extension SessionStore {
     ).first
   }
 
-  /// By a connection of its own: the writer's may be to a file that was set aside since.
   private static func mixes(path: String, sql: String, _ arguments: StatementArguments) throws(Failure) -> [BenignMix] {
-    do {
-      var configuration = GRDB.Configuration()
-      configuration.readonly = true
-      configuration.busyMode = .timeout(1)
-      let rows = try DatabaseQueue(path: path, configuration: configuration).read { database in
-        try Row.fetchAll(database, sql: sql, arguments: arguments)
-      }
-      return rows.compactMap { row in
+    try read(path) { database in
+      try Row.fetchAll(database, sql: sql, arguments: arguments).compactMap { row in
         let contacts = try? JSONDecoder().decode([String: UInt64].self, from: Data((row["contacts"] as String).utf8))
         return contacts.map {
           BenignMix(
@@ -63,6 +56,16 @@ extension SessionStore {
             contacts: $0)
         }
       }
+    }
+  }
+
+  /// Reads by a connection of its own: the writer's may be to a file that was set aside since.
+  static func read<T>(_ path: String, _ body: (Database) throws -> T) throws(Failure) -> T {
+    do {
+      var configuration = GRDB.Configuration()
+      configuration.readonly = true
+      configuration.busyMode = .timeout(1)
+      return try DatabaseQueue(path: path, configuration: configuration).read(body)
     } catch {
       throw Failure(error)
     }

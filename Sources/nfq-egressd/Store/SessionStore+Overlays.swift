@@ -46,6 +46,9 @@ extension SessionStore {
         // A row of its own is its record.
         if let mix = change.mix { try write(mix, change, into: database) }
         continue
+      case .acknowledged, .resolved:
+        if let review = change.review { try write(review, into: database) }
+        continue
       }
       try audit.execute(arguments: [
         change.at.nanoseconds, change.action.rawValue, id, change.kind, overlay.matter,

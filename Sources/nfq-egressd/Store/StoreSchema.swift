@@ -124,6 +124,28 @@ enum StoreSchema {
       }
       try addOnly("benignMix", "the record of benign sessions", database)
     }
+    // What reviewers did about flagged sessions. Flags say which overlay they are about; the index serves the queue alone.
+    migrator.registerMigration("8 reviews") { database in
+      try database.alter(table: "flag") { table in table.add(column: "overlay", .integer) }
+      try database.create(index: "flagByReview", on: "flag", columns: ["session", "kind", "overlay", "at"])
+      try database.create(table: "reviewAudit") { table in
+        table.autoIncrementedPrimaryKey("id")
+        table.column("session", .text).notNull()
+        table.column("number", .integer).notNull()
+        table.column("at", .integer).notNull()
+        table.column("action", .text).notNull()
+        table.column("disposition", .text)
+        table.column("flag", .integer).notNull()
+        table.column("matter", .text).notNull()
+        table.column("overlay", .integer)
+        table.column("expires", .integer)
+        table.column("who", .text).notNull()
+        table.column("peer", .text).notNull()
+        table.column("why", .text).notNull()
+      }
+      try database.create(index: "reviewAuditBySession", on: "reviewAudit", columns: ["session", "number"])
+      try addOnly("reviewAudit", "the record of reviews", database)
+    }
     return migrator
   }
 

@@ -44,7 +44,7 @@ struct ControlDocumentTests {
       }
     }
     #expect(verbs == Set(ControlVerb.allCases.map(\.rawValue)))
-    #expect(answers == 11)
+    #expect(answers == 15)
   }
 
   @Test("page and schema name every error code and no other")
@@ -96,9 +96,34 @@ struct ControlDocumentTests {
     response.destinations = [
       ControlDestination(destination: "a", evidence: "sni", firstSeen: 1, lastSeen: 2, contacts: 3, category: "paste")
     ]
+    let step = ControlReviewStep(
+      number: 1, action: "resolved", disposition: "deny", flag: 2, at: 3, who: "a", peer: "b", why: "c", subject: "d",
+      overlay: 4, expires: 5)
+    response.review = ControlReview(
+      id: "a", agentType: "b", state: "open", severity: 1, version: "2.1", flags: 1, first: 1, last: 2,
+      kinds: [ControlReview.Kind(kind: "drip", severity: 2, count: 1)], step: step)
+    response.reviews = []
+    response.flags = [
+      ControlFlag(
+        id: 1, at: 2, kind: "drip", severity: 2, summary: "a",
+        evidence: [ControlFlag.Evidence(name: "a", count: 1, text: "b")])
+    ]
+    response.steps = []
     let line = Data(ControlService.encode(response))
     let written = try #require(JSONSerialization.jsonObject(with: line) as? [String: Any])
     #expect(Set(try properties("response").keys) == Set(written.keys))
+    let review = try #require(written["review"] as? [String: Any])
+    #expect(Set(try properties("review").keys) == Set(review.keys))
+    #expect(Set(try properties("reviewStep").keys) == Set((review["step"] as? [String: Any] ?? [:]).keys))
+    let flag = try #require((written["flags"] as? [[String: Any]])?.first)
+    #expect(Set(try properties("flag").keys) == Set(flag.keys))
+    for (name, words) in [
+      ("disposition", ReviewDisposition.allCases.map(\.rawValue)),
+      ("reviewState", ReviewState.allCases.map(\.rawValue)),
+    ] {
+      let definition = try #require(try schema()[name] as? [String: Any])
+      #expect(definition["enum"] as? [String] == words)
+    }
     let status = try #require(written["status"] as? [String: Any])
     #expect(Set(try properties("daemonStatus").keys) == Set(status.keys))
     for (part, described) in try properties("daemonStatus") {
@@ -141,6 +166,7 @@ struct ControlDocumentTests {
     #expect(page.contains("at most 128 bytes") && OverlayReader.maximumName == 128)
     #expect(page.contains("100 000 are in force") && OverlaySet.maximumCount == 100_000)
     #expect(page.contains("or 200 000 changes") && OverlayOutbox.capacity == 200_000)
+    #expect(page.contains("the latest 1000") && ReviewDesk.maximumFlags == 1_000)
     #expect(OverlayReader.maximumSeconds == 316_224_000)
     #expect(Configuration.Control().socket == "/run/nfq-egressd/control.sock")
   }

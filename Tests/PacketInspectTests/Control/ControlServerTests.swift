@@ -17,7 +17,7 @@ struct ControlServerTests {
     case .benign(let id, _): .benign(ControlFixture.overview(id), contacts: [:])
     case .list: .sessions([ControlFixture.overview("one")])
     case .start(let registration): .session(ControlFixture.overview(registration.id))
-    case .settle, .types, .status, .overlay: .lives(false)
+    case .settle, .types, .status, .overlay, .review: .lives(false)
     }
   }
 

@@ -71,7 +71,7 @@ enum OverlayTables {
     return parts.joined(separator: ", ")
   }
 
-  private static func ending(_ seconds: Double) -> String {
+  static func ending(_ seconds: Double) -> String {
     switch max(0, seconds) {
     case ..<60: "in \(Int(max(0, seconds))) s"
     case ..<3_600: "in \(Int(seconds / 60)) min"

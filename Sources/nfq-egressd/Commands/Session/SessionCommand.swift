@@ -30,18 +30,25 @@ struct SessionOptions: ParsableArguments {
 
   /// Sends a request; complains and exits 1 when the daemon refuses or does not answer.
   func send(_ request: ControlRequest) throws -> ControlResponse {
-    let response: ControlResponse
+    let response = try ask(request)
+    if let error = response.error { throw refuse(error) }
+    return response
+  }
+
+  /// Sends a request; complains and exits 1 when the daemon does not answer. It may refuse.
+  func ask(_ request: ControlRequest) throws -> ControlResponse {
     do throws(ControlClient.Failure) {
-      response = try ControlClient(path: socket).send(request)
+      return try ControlClient(path: socket).send(request)
     } catch {
       HostServices.complain("nfq-egressd: \(error.description)")
       throw ExitCode(1)
     }
-    if let error = response.error {
-      HostServices.complain("nfq-egressd: \(TextTable.printable(error.message)) (\(error.code.rawValue))")
-      throw ExitCode(1)
-    }
-    return response
+  }
+
+  /// Complains of a refusal.
+  func refuse(_ error: ControlError) -> ExitCode {
+    HostServices.complain("nfq-egressd: \(TextTable.printable(error.message)) (\(error.code.rawValue))")
+    return ExitCode(1)
   }
 
   /// One value as one line of JSON.
