@@ -125,6 +125,8 @@ def answers(running):
         ("session", "end", "other"),
         ("overlay", "add", "deny", "paste.example", "--scope", "all", "--why", "test"),
         ("overlay", "list"),
+        ("review", "list"),
+        ("review", "show", SESSION),
     ]:
         for form in ([], ["--json"]):
             told[" ".join([*words, *form])] = b"".join(run(*words, *control, *form))
@@ -133,6 +135,9 @@ def answers(running):
         {"version": 1, "command": "list"},
         {"version": 1, "command": "show", "id": SESSION},
         {"version": 1, "command": "extend", "id": SESSION, "by": 1},
+        {"version": 1, "command": "status"},
+        {"version": 1, "command": "review-list"},
+        {"version": 1, "command": "review-show", "id": SESSION},
         {"version": 1, "command": "end", "id": SESSION},
         {"version": 1, "command": "nothing"},
     )
@@ -181,7 +186,7 @@ def leaks(finder, outputs):
 
 @pytest.mark.slow
 def test_no_secret_of_any_place_gets_out(lab, daemon, capture):
-    running = daemon()
+    running = daemon(metrics={"listen": "127.0.0.1:9478"})
     sniffer = capture()
     sent = traffic(lab)
     assert len(sent) > 100
@@ -190,6 +195,8 @@ def test_no_secret_of_any_place_gets_out(lab, daemon, capture):
     wait_until(lambda: running.alerts("encoded-path") and running.alerts("encoded-query"), 5, "encoded tokens are flagged")
     wait_until(lambda: b"docs-site.org" in b"".join(written(running.directory, "eve.json").values()), 10, "the state is stored")
     told = answers(running)
+    told["metrics"] = lab.run("host", "curl", "-sf", "http://127.0.0.1:9478/metrics").stdout.encode()
+    assert b"nfq_egressd_flags_total" in told["metrics"] and b"encoded-path" in told["review list"]
     files = written(running.directory, "config.yaml")
     alive = {**told, **files}
     assert running.stop() == 0

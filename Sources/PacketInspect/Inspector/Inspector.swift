@@ -235,10 +235,18 @@ public struct Inspector<Domains: RegistrableDomains & Sendable> {
     return judgeNameless(index, view, meta, fromClient: fromClient, now, &sink)
   }
 
-  /// A SYN on a known flow's endpoints begins another connection, unless it repeats the one that began this one.
-  private func isReuse(_ index: Int32, _ tcp: TCPFields, sourceIsFirst: Bool) -> Bool {
+  /// A SYN on a known flow's endpoints begins another connection, unless it repeats the one that began this one. A client
+  /// repeats it after a reset of its own, too: where the server still has an older connection from that port, it
+  /// acknowledges that, the client resets it and asks again (RFC 9293 section 3.5.1).
+  private mutating func isReuse(_ index: Int32, _ tcp: TCPFields, sourceIsFirst: Bool) -> Bool {
     guard tcp.flags.contains(.syn), !tcp.flags.contains(.ack) else { return false }
     let flow = flows[index]
+    if flow.clientIsFirst == sourceIsFirst, !flow.isMidstream, flow.firstSequence == tcp.sequence &+ 1,
+      flow.traffic.sent == 0
+    {
+      flows[index].isClosing = false
+      return false
+    }
     return flow.clientIsFirst != sourceIsFirst || flow.isMidstream || flow.isClosing
       || flow.firstSequence != tcp.sequence &+ 1
   }

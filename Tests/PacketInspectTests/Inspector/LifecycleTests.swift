@@ -74,6 +74,25 @@ struct LifecycleTests {
     #expect(lab.inspector.counters.flows == 2)
   }
 
+  @Test("go on when a client resets the server's older connection from its port and asks again")
+  func challenged() {
+    for name in ["good.example", "denied.net"] {
+      var lab = InspectorLab(TestPolicy(denied: ["denied.net"]))
+      lab.lookUp("good.example", "93.184.216.10")
+      let connection = TCPClient(Self.site)
+      // What came back acknowledged the older connection.
+      lab.send(connection.syn)
+      lab.send(connection.segment([], at: 0x1000_0000, flags: .rst))
+      #expect(lab.open(connection).action == .accept)
+      lab.wait(seconds: 4)
+      #expect(lab.send(connection.segment(hello(name))).action == (name == "denied.net" ? .reject : .accept))
+      #expect(lab.events.count { if case .tls = $0.body { true } else { false } } == 1)
+      #expect(!lab.flags.contains(.evasion))
+      // The first attempt was not over, and costs no destination.
+      #expect(lab.destinations == ["good.example"])
+    }
+  }
+
   @Test("are forgotten soon after they closed, later when they are open, with one flow event each")
   func closing() {
     var lab = InspectorLab()
