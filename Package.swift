@@ -141,8 +141,6 @@ if Context.environment["FUZZ"] == "1" {
         .product(name: "Yams", package: "Yams"),
       ],
       path: "Sources/nfq-egressd",
-      // It reads the store, and the store's library is no part of these.
-      exclude: ["Review/MixLearner.swift"],
       sources: [
         "Config", "Lists", "Review", "Clock.swift", "Host/PublicSuffixes.swift", "Host/ProcFile.swift",
         "Host/Folder.swift",
@@ -151,7 +149,8 @@ if Context.environment["FUZZ"] == "1" {
         "Control/OverlayDesk.swift", "Control/ControlReview.swift", "Control/ReviewReader.swift",
         "Control/ReviewDesk.swift",
         "Control/ProcessCgroup.swift", "Control/UnixAddress.swift",
-        "Store/OverlayOutbox.swift", "Store/PendingState.swift", "Attribution/CgroupPattern.swift",
+        "Store/OverlayOutbox.swift", "Store/PendingState.swift", "Store/StoreFailure.swift",
+        "Attribution/CgroupPattern.swift",
         "Attribution/CgroupMount.swift", "Attribution/RepairScript.swift",
         "Attribution/Containers/Container.swift", "Attribution/Containers/ContainerSource.swift",
         "Attribution/Containers/ContainerText.swift", "Attribution/Containers/ContainerRoster.swift",

@@ -151,7 +151,7 @@ struct ControlError: Error, Codable, Sendable, Equatable {
 
   static let busy = ControlError(.busy, "the packet path did not look in time; nothing was done, try again")
 
-  static func unreadable(_ failure: SessionStore.Failure) -> ControlError {
+  static func unreadable(_ failure: StoreFailure) -> ControlError {
     ControlError(.storeUnreadable, "the store cannot be read just now (\(failure.description)); try again")
   }
 }

@@ -7,7 +7,7 @@ struct OverlayDesk: Sendable {
   /// Waits until the packet path has taken the policy, and asks whether a session lives; nil when it did not look.
   var settle: @Sendable (String) -> Bool? = { _ in nil }
   /// The session of an id as it was found benign last, if that still stands.
-  var standing: @Sendable (String) throws(SessionStore.Failure) -> BenignMix? = { _ in nil }
+  var standing: @Sendable (String) throws(StoreFailure) -> BenignMix? = { _ in nil }
 
   func perform(_ command: OverlayCommand, _ peer: ControlPeer?, at now: Timestamp) throws(ControlError)
     -> ControlResponse
@@ -54,7 +54,7 @@ struct OverlayDesk: Sendable {
   }
 
   private func verdict(on session: String) throws(ControlError) -> BenignMix {
-    do throws(SessionStore.Failure) {
+    do throws(StoreFailure) {
       if let mix = try standing(session) { return mix }
     } catch {
       throw .unreadable(error)

@@ -10,9 +10,9 @@ struct ReviewDesk: Sendable {
   /// Carries a command out on the packet path; nil when nobody did in time.
   let execute: @Sendable (ControlCommand) -> ControlOutcome?
   /// The flagged sessions of the store, or the one of an id.
-  let readCases: @Sendable (String?) throws(SessionStore.Failure) -> [ReviewCase]
+  let readCases: @Sendable (String?) throws(StoreFailure) -> [ReviewCase]
   /// Flags of a session later than the one of a number.
-  let readFlags: @Sendable (String, UInt64) throws(SessionStore.Failure) -> [RaisedFlag]
+  let readFlags: @Sendable (String, UInt64) throws(StoreFailure) -> [RaisedFlag]
 
   func perform(_ command: ReviewCommand, _ peer: ControlPeer?, at now: Timestamp) throws(ControlError)
     -> ControlResponse
@@ -119,16 +119,16 @@ struct ReviewDesk: Sendable {
   /// What is on its way to the disk is read first: it may arrive in between, and counts once.
   private func cases(_ id: String?) throws(ControlError) -> [ReviewCase] {
     let unwritten = overlays.keeper.unwrittenReviews
-    let stored = try read { () throws(SessionStore.Failure) in try readCases(id) }
+    let stored = try read { () throws(StoreFailure) in try readCases(id) }
     return unwritten.isEmpty ? stored : stored.map { $0.adding(unwritten) }
   }
 
   private func flags(_ id: String, after number: UInt64) throws(ControlError) -> [ControlFlag] {
-    try read { () throws(SessionStore.Failure) in try readFlags(id, number) }.map { ControlFlag($0) }
+    try read { () throws(StoreFailure) in try readFlags(id, number) }.map { ControlFlag($0) }
   }
 
-  private func read<T>(_ body: () throws(SessionStore.Failure) -> T) throws(ControlError) -> T {
-    do throws(SessionStore.Failure) {
+  private func read<T>(_ body: () throws(StoreFailure) -> T) throws(ControlError) -> T {
+    do throws(StoreFailure) {
       return try body()
     } catch {
       throw .unreadable(error)

@@ -5,7 +5,7 @@ import PacketInspect
 /// between, since a baseline that changes begins the evidence of all sessions of its type anew.
 struct MixLearner {
   /// The sessions of an agent type that reviewers found benign.
-  let read: (_ agentType: String) throws(SessionStore.Failure) -> [BenignMix]
+  let read: (_ agentType: String) throws(StoreFailure) -> [BenignMix]
   let log: Logger
   let report: (String, [(name: String, value: StatValue)]) -> Void
 
@@ -16,7 +16,7 @@ struct MixLearner {
     for (name, type) in policy.loaded.configuration.agentTypes.sorted(by: { $0.key < $1.key })
     where type.categories?.learn == .reviewed {
       guard var mix = parts.agentTypes[name]?.mix else { continue }
-      do throws(SessionStore.Failure) {
+      do throws(StoreFailure) {
         mix.learn(from: try read(name).map { $0.numbered(names) }, names: names)
       } catch {
         log.error(

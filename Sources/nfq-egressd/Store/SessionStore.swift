@@ -10,31 +10,7 @@ struct SessionStore {
 
   let pool: DatabasePool
 
-  /// Why the store cannot be used just now.
-  enum Failure: Error, CustomStringConvertible {
-    /// The file is damaged, or no database.
-    case corrupt(String)
-    /// Full disk, lock, permission: it may come back.
-    case unavailable(String)
-
-    var description: String {
-      switch self {
-      case .corrupt(let text), .unavailable(let text): text
-      }
-    }
-
-    init(_ error: any Error) {
-      guard let error = error as? DatabaseError else {
-        self = .unavailable("\(error)")
-        return
-      }
-      let text = error.message ?? "SQLite error \(error.resultCode.rawValue)"
-      switch error.resultCode {
-      case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .corrupt(text)
-      default: self = .unavailable(text)
-      }
-    }
-  }
+  typealias Failure = StoreFailure
 
   /// Opens or makes the database at `path`, and brings it to the present schema.
   /// With `isStrict` what was written survives a loss of power too, not only the end of this process.
@@ -201,6 +177,21 @@ struct SessionStore {
         place.session, place.key.stored, record.firstSeen.nanoseconds, record.lastSeen.nanoseconds, record.contacts,
         record.evidence.rawValue,
       ])
+    }
+  }
+}
+
+extension StoreFailure {
+  /// What the database says.
+  init(_ error: any Error) {
+    guard let error = error as? DatabaseError else {
+      self = .unavailable("\(error)")
+      return
+    }
+    let text = error.message ?? "SQLite error \(error.resultCode.rawValue)"
+    switch error.resultCode {
+    case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .corrupt(text)
+    default: self = .unavailable(text)
     }
   }
 }
