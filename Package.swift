@@ -143,9 +143,10 @@ if Context.environment["FUZZ"] == "1" {
       path: "Sources/nfq-egressd",
       sources: [
         "Config", "Lists", "Review", "Clock.swift", "Host/PublicSuffixes.swift", "Host/ProcFile.swift",
-        "Host/Folder.swift",
+        "Host/Folder.swift", "Metrics/ListenAddress.swift",
         "Control/ControlCommand.swift", "Control/ControlProtocol.swift", "Control/ControlService.swift",
-        "Control/ControlOverlay.swift", "Control/ControlPeer.swift", "Control/OverlayReader.swift",
+        "Control/ControlOverlay.swift", "Control/ControlPeer.swift", "Control/ControlStatus.swift",
+        "Control/OverlayReader.swift",
         "Control/OverlayDesk.swift", "Control/ControlReview.swift", "Control/ReviewReader.swift",
         "Control/ReviewDesk.swift",
         "Control/ProcessCgroup.swift", "Control/UnixAddress.swift",

@@ -1,5 +1,3 @@
-import PacketInspect
-
 /// How the daemon's queue and tables are, on the wire. Counts are since the start, but for what is now.
 struct ControlStatus: Codable, Sendable, Equatable {
   struct Queue: Codable, Sendable, Equatable {
@@ -47,20 +45,4 @@ struct ControlStatus: Codable, Sendable, Equatable {
   /// Absent where they cannot be read: what passed is then known in part.
   var rules: Rules?
   var flows: Flows
-}
-
-extension ControlStatus {
-  /// What is known now.
-  init(_ watch: QueueWatch.Status, _ inspector: PublishedCounters.Figures, _ configuration: Configuration) {
-    let figures = watch.figures
-    queue = Queue(
-      number: configuration.queues.first, length: configuration.queues.length, waiting: watch.waiting,
-      waitingMost: watch.waitingMost, received: figures.received, missing: figures.missing, overruns: figures.overruns,
-      droppedFull: figures.droppedFull, droppedSocket: figures.droppedSocket)
-    uninspected = Uninspected(passed: figures.passed, lost: figures.dropped, cut: figures.cut)
-    rules = watch.rules.map { Rules(queued: $0.queued, backstop: $0.backstop) }
-    flows = Flows(
-      tracked: inspector.flows, limit: configuration.limits.flows, evicted: inspector.counters.evicted,
-      lost: inspector.counters.lost, refused: inspector.counters.flowTableFull)
-  }
 }
